@@ -1,0 +1,125 @@
+/**
+ * Structured concurrency for Deno: asyncio's vocabulary and trio's guarantees, on plain promises and abort signals.
+ *
+ * Work is passed as functions. A structured call (`run`, `TaskGroup.run`, `gather`, `timeout`, …) ends only when all
+ * the work it started has ended; the first failure aborts the rest. Every wait of this package sees the scope it is
+ * called in, so that an abort reaches it without a signal being passed by hand; `signal` options work everywhere.
+ *
+ * - **Run and start**: {@linkcode run}, {@linkcode createTask}, {@linkcode TaskGroup}, {@linkcode Task}, {@linkcode Future}
+ * - **Combine**: {@linkcode gather}, {@linkcode asCompleted}, {@linkcode map}, {@linkcode race},
+ *   {@linkcode firstSuccess}, {@linkcode wait}
+ * - **Time**: {@linkcode sleep}, {@linkcode sleepUntil}, {@linkcode sleepForever}, {@linkcode yieldNow},
+ *   {@linkcode timeout}, {@linkcode timeoutAt}, {@linkcode moveOnAfter}, {@linkcode waitFor}
+ * - **Cancel**: {@linkcode scope}, {@linkcode shield}, {@linkcode cleanup}, {@linkcode currentSignal},
+ *   {@linkcode throwIfCancelled}, {@linkcode isCancellation}
+ * - **Limit**: {@linkcode Semaphore}
+ *
+ * @example Two requests at once, within a second, or neither
+ * ```ts
+ * import { gather, sleep, timeout } from "@weft/async";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const [user, posts] = await timeout(1000, () =>
+ *   gather([
+ *     () => sleep(2).then(() => "Ada"),
+ *     () => sleep(1).then(() => ["first post"]),
+ *   ]));
+ * assertEquals([user, posts.length], ["Ada", 1]);
+ * ```
+ *
+ * @module
+ */
+
+// Run and start
+export { LeftoverError, run, type RunOptions } from "./src/task/run.ts";
+export {
+  createTask,
+  type CreateTaskOptions,
+  Task,
+  type TaskFunction,
+} from "./src/task/create_task.ts";
+export {
+  TaskGroup,
+  TaskGroupError,
+  type TaskGroupOptions,
+} from "./src/task/task_group.ts";
+export {
+  Awaitable,
+  type AwaitableState,
+  Future,
+  type FutureOptions,
+} from "./src/task/future.ts";
+export {
+  allTasks,
+  currentSignal,
+  currentTask,
+  hasAmbientScope,
+  throwIfCancelled,
+} from "./src/task/current.ts";
+
+// Combine
+export {
+  gather,
+  type Gathered,
+  type GatheredSettled,
+  type GatherOptions,
+} from "./src/compose/gather.ts";
+export {
+  asCompleted,
+  type AsCompletedOptions,
+  type Completed,
+  type CompletedPlace,
+} from "./src/compose/as_completed.ts";
+export { map, type MapOptions, Results } from "./src/compose/map.ts";
+export { firstSuccess, race, type RaceOptions } from "./src/compose/race.ts";
+export type {
+  DiscardOptions,
+  Entry,
+  EntryResult,
+} from "./src/compose/gather.ts";
+export {
+  type ReturnWhen,
+  wait,
+  type WaitManyOptions,
+  type WaitResult,
+} from "./src/compose/wait.ts";
+
+// Time
+export {
+  sleep,
+  sleepForever,
+  sleepUntil,
+  type WaitOptions,
+} from "./src/time/sleep.ts";
+export { yieldNow, type YieldOptions } from "./src/time/yield_now.ts";
+export {
+  Deadline,
+  moveOnAfter,
+  type TimedFunction,
+  timeout,
+  timeoutAt,
+} from "./src/time/timeout.ts";
+export { waitFor, type WaitForOptions } from "./src/time/wait_for.ts";
+
+// Cancel
+export {
+  CancelScope,
+  scope,
+  type StructuredOptions,
+} from "./src/task/scope.ts";
+export { cleanup, shield, type ShieldOptions } from "./src/task/shield.ts";
+export {
+  CancelledError,
+  type ErrorCause,
+  InvalidStateError,
+  isCancellation,
+  StragglerError,
+  TimeoutError,
+} from "./src/core/errors.ts";
+
+// Limit
+export {
+  type AcquireOptions,
+  Permit,
+  Semaphore,
+} from "./src/sync/semaphore.ts";

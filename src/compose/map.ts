@@ -1,0 +1,164 @@
+/**
+ * Work over a source of any length, a few at a time.
+ *
+ * @example Three at a time, in order
+ * ```ts
+ * import { map, sleep } from "@weft/async";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const squares = map([3, 1, 2], async (n) => {
+ *   await sleep(n);
+ *   return n * n;
+ * }, { concurrency: 3, ordered: true });
+ * assertEquals(await Array.fromAsync(squares), [9, 1, 4]);
+ * ```
+ *
+ * @module
+ */
+
+import { observe } from "../core/structured_call.ts";
+import {
+  checkStructured,
+  type StructuredOptions,
+} from "../core/structured_call.ts";
+import {
+  checkCount,
+  checkFlag,
+  checkFunction,
+  wrongKind,
+} from "../core/validate.ts";
+import { checkDiscard, type DiscardOptions } from "./entries.ts";
+import { Results, streamResults } from "./result_stream.ts";
+
+export { type DiscardOptions, Results, type StructuredOptions };
+
+/** Options of {@linkcode map}. */
+export interface MapOptions extends StructuredOptions, DiscardOptions {
+  /**
+   * How many items may be in work at once: a whole number, because the source may never end.
+   *
+   * @default {10}
+   */
+  concurrency?: number | undefined;
+  /**
+   * Yields the results in the order of the source instead of that of completion.
+   *
+   * @default {false}
+   */
+  ordered?: boolean | undefined;
+  /**
+   * Yields failures of `fn` instead of throwing the first: each result is a `PromiseSettledResult`.
+   *
+   * @default {false}
+   */
+  settled?: boolean | undefined;
+}
+
+const DEFAULT_CONCURRENCY = 10;
+
+/**
+ * Calls `fn` for each item of a source, a few at a time, and yields the results.
+ *
+ * **Order**: starts with the first read; at most `concurrency` items are in work, and at most twice as many have been
+ * taken and not read. **Failure**: of `fn` or of the source: aborts the rest, and is thrown once what had completed
+ * before (with `ordered`: stands before) was read and the rest has ended. **Cancellation**: an abort of the scope of the
+ * call aborts the work; one of the scope that reads ends only that read. `break` aborts the rest, waits for it, and
+ * closes the source. The source runs in the scope too, so one that waits in its `finally` needs `shield`.
+ *
+ * @typeParam I The items.
+ * @typeParam O What `fn` returns.
+ * @param source An iterable or async iterable; it may be slow, and it may never end.
+ * @param fn Called with the item, the signal and the index.
+ * @param options Concurrency, ordered, settled, signal, name, grace, onDiscard.
+ * @returns An async iterator, to be read with `for await`.
+ * @throws {TypeError} If an argument is of the wrong kind; then nothing was taken.
+ * @throws {RangeError} If `concurrency` is not a whole number of at least 1.
+ *
+ * @example The first that will do, from a source without end
+ * ```ts
+ * import { map } from "@weft/async";
+ * import { assertEquals } from "@std/assert";
+ *
+ * function* naturals() {
+ *   for (let n = 0;; n++) yield n;
+ * }
+ * let found = -1;
+ * for await (const square of map(naturals(), (n) => n * n, { concurrency: 4, ordered: true })) {
+ *   found = square;
+ *   if (square > 50) break;
+ * }
+ * assertEquals(found, 64);
+ * ```
+ */
+export function map<I, O>(
+  source: Iterable<I> | AsyncIterable<I>,
+  fn: (item: I, signal: AbortSignal, index: number) => O | PromiseLike<O>,
+  options?: MapOptions & { settled?: false | undefined },
+): Results<O>;
+/** With `settled: true`. */
+export function map<I, O>(
+  source: Iterable<I> | AsyncIterable<I>,
+  fn: (item: I, signal: AbortSignal, index: number) => O | PromiseLike<O>,
+  options: MapOptions & { settled: true },
+): Results<PromiseSettledResult<O>>;
+/** With `settled` known at run time only. */
+export function map<I, O>(
+  source: Iterable<I> | AsyncIterable<I>,
+  fn: (item: I, signal: AbortSignal, index: number) => O | PromiseLike<O>,
+  options: MapOptions,
+): Results<O | PromiseSettledResult<O>>;
+export function map<I>(
+  source: Iterable<I> | AsyncIterable<I>,
+  fn: (item: I, signal: AbortSignal, index: number) => unknown,
+  options?: MapOptions,
+): Results<unknown> {
+  const concurrency = options?.concurrency ?? DEFAULT_CONCURRENCY;
+  const open = openerOf(source);
+  checkFunction("map", "fn", fn);
+  checkStructured("map", options);
+  checkDiscard("map", options);
+  checkCount("map", "concurrency", concurrency, 1, false);
+  checkFlag("map", "ordered", options?.ordered);
+  checkFlag("map", "settled", options?.settled);
+  const settled = options?.settled === true;
+  return streamResults<I, unknown>(
+    {
+      kind: "map",
+      open,
+      start(item, scope, index, ok, no) {
+        let value: unknown;
+        try {
+          value = fn(item, scope.signal, index);
+        } catch (error) {
+          return no(error);
+        }
+        observe(value, ok, no);
+      },
+      fulfilled: (value) => settled ? { status: "fulfilled", value } : value,
+      rejected: settled
+        ? (reason) => ({ status: "rejected", reason })
+        : undefined,
+      concurrency,
+      bound: 2 * concurrency,
+      ordered: options?.ordered === true,
+    },
+    options,
+    false,
+  );
+}
+
+function openerOf<I>(
+  source: Iterable<I> | AsyncIterable<I>,
+): () => Iterator<I> | AsyncIterator<I> {
+  const { [Symbol.asyncIterator]: openAsync, [Symbol.iterator]: openSync } =
+    Object(source) as
+      & Partial<AsyncIterable<I>>
+      & Partial<Iterable<I>>;
+  if (typeof openAsync === "function") {
+    return () => openAsync.call(source as AsyncIterable<I>);
+  }
+  if (typeof openSync === "function") {
+    return () => openSync.call(source as Iterable<I>);
+  }
+  throw wrongKind("map", "source", "an iterable or async iterable", source);
+}

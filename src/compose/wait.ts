@@ -1,0 +1,205 @@
+/**
+ * Waits for some of several promises, and tells which are done.
+ *
+ * @module
+ */
+
+import { currentScope } from "../core/ambient.ts";
+import { Alarm, arm, disarm } from "../core/clock.ts";
+import { CancelledError } from "../core/errors.ts";
+import { awaitForeign } from "../core/promise_hub.ts";
+import {
+  checkMs,
+  checkOptions,
+  checkSignal,
+  isThenable,
+  wrongKind,
+} from "../core/validate.ts";
+import {
+  Claim,
+  refusal,
+  type Waitable,
+  type WaitNode,
+  type WaitOptions,
+} from "../core/wait_queue.ts";
+
+export type { WaitOptions };
+
+/** What {@linkcode wait} waits for: all, the first that settles, or the first that fails (else all). */
+export type ReturnWhen = "allCompleted" | "firstCompleted" | "firstException";
+
+/** Options of {@linkcode wait}. */
+export interface WaitManyOptions extends WaitOptions {
+  /**
+   * When to return.
+   *
+   * @default {"allCompleted"}
+   */
+  returnWhen?: ReturnWhen | undefined;
+  /**
+   * After how many ms to return in any case.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number | undefined;
+}
+
+/** What {@linkcode wait} returns. */
+export interface WaitResult<P> {
+  /** What has settled, in order of the input. */
+  readonly done: Set<P>;
+  /** What has not. */
+  readonly pending: Set<P>;
+}
+
+const RETURN_WHEN: readonly unknown[] = [
+  "allCompleted",
+  "firstCompleted",
+  "firstException",
+];
+
+class ReturnAlarm extends Alarm {
+  readonly #over: () => void;
+
+  constructor(over: () => void) {
+    super();
+    this.#over = over;
+  }
+
+  override ring(): void {
+    this.#over();
+  }
+}
+
+/** Where the caller's wait stands: when it is over, the waits for the single promises are. */
+class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm> {
+  readonly #promises: ReadonlySet<P>;
+  readonly #settled = new Set<P>();
+  readonly #claim: Claim<WaitResult<P>>;
+  readonly #returnWhen: ReturnWhen;
+  #waits: Claim<unknown>[] = [];
+
+  constructor(
+    promises: ReadonlySet<P>,
+    claim: Claim<WaitResult<P>>,
+    returnWhen: ReturnWhen,
+  ) {
+    this.#promises = promises;
+    this.#claim = claim;
+    this.#returnWhen = returnWhen;
+  }
+
+  start(timeout: number): void {
+    const scope = currentScope();
+    const alarm = new ReturnAlarm(() => this.#return());
+    this.#claim.node<Alarm>(alarm).home = this;
+    if (timeout !== Infinity) arm(alarm, timeout);
+    for (const promise of this.#promises) {
+      const wait = awaitForeign<unknown>(promise, scope);
+      this.#waits.push(wait);
+      wait.promise.then(
+        () => this.#done(promise, false),
+        () => this.#done(promise, wait.state === "granted"),
+      );
+    }
+  }
+
+  remove(node: WaitNode<Alarm>): void {
+    disarm(node.payload);
+    const over = new CancelledError("The wait is over");
+    for (const wait of this.#waits.splice(0)) wait.cancel(over);
+  }
+
+  #done(promise: P, failed: boolean): void {
+    if (this.#claim.state !== "queued") return;
+    this.#settled.add(promise);
+    const enough = this.#returnWhen === "firstCompleted" ||
+      (this.#returnWhen === "firstException" && failed);
+    if (enough || this.#settled.size === this.#promises.size) this.#return();
+  }
+
+  #return(): void {
+    const done = new Set<P>();
+    const pending = new Set<P>();
+    for (const promise of this.#promises) {
+      (this.#settled.has(promise) ? done : pending).add(promise);
+    }
+    this.#claim.grant({ done, pending });
+  }
+}
+
+/**
+ * Waits until all, or the first, of several promises have settled, and tells which have. It owns none of them and
+ * throws no failure of theirs; both are read from what it returns.
+ *
+ * **Cancellation**: an abort ends the wait only. **Cost**: waiting again for what is pending leaves nothing on it.
+ *
+ * @typeParam P The promises, or tasks.
+ * @param promises Promises, tasks or futures. An empty one returns empty sets.
+ * @param options When to return, timeout, signal.
+ * @returns What is done and what is pending.
+ * @throws {TypeError} If an argument is of the wrong kind; functions belong into `gather`.
+ * @throws {RangeError} If `timeout` is NaN or `returnWhen` is unknown.
+ *
+ * @example Handle tasks as they end, and look at the clock in between
+ * ```ts
+ * import { createTask, sleep, wait } from "@weft/async";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const slow = createTask(() => sleep(30));
+ * const fast = createTask(() => sleep(1));
+ * const { done, pending } = await wait([slow, fast], { returnWhen: "firstCompleted" });
+ * assertEquals([done.has(fast), pending.has(slow)], [true, true]);
+ * slow.cancel();
+ * ```
+ *
+ * @see asyncio.wait of Python 3.14: an empty set is an error there.
+ */
+export function wait<P extends PromiseLike<unknown>>(
+  promises: Iterable<P>,
+  options?: WaitManyOptions,
+): Promise<WaitResult<P>> {
+  const timeout = options?.timeout ?? Infinity;
+  const returnWhen = options?.returnWhen ?? "allCompleted";
+  let set: Set<P>;
+  try {
+    checkOptions("wait", options);
+    checkMs("wait", "timeout", timeout);
+    checkSignal("wait", options?.signal);
+    if (!RETURN_WHEN.includes(returnWhen)) {
+      throw new RangeError(
+        `Cannot wait: "returnWhen" must be one of ${
+          RETURN_WHEN.join(", ")
+        }, received ${String(returnWhen)}`,
+      );
+    }
+    set = readPromises(promises);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  const scope = currentScope();
+  const refused = refusal(scope, options?.signal);
+  if (refused !== null) return refused;
+  if (set.size === 0) {
+    return Promise.resolve({ done: new Set<P>(), pending: new Set<P>() });
+  }
+  const claim = new Claim<WaitResult<P>>(scope, options?.signal);
+  new Watch(set, claim, returnWhen).start(timeout);
+  return claim.promise;
+}
+
+function readPromises<P>(promises: Iterable<P>): Set<P> {
+  if (
+    typeof Object(promises)[Symbol.iterator] !== "function" ||
+    typeof promises === "string"
+  ) {
+    throw wrongKind("wait", "promises", "an iterable of promises", promises);
+  }
+  const set = new Set(promises);
+  for (const promise of set) {
+    if (!isThenable(promise)) {
+      throw wrongKind("wait", "promises", "an iterable of promises", promise);
+    }
+  }
+  return set;
+}

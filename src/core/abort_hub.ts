@@ -1,0 +1,82 @@
+/**
+ * The one place that listens to foreign signals: one listener a signal, however many wait for it.
+ *
+ * The platform's `addEventListener` and `removeEventListener` take time in proportion to the listeners
+ * that are there (132 µs each at 10,000); a ring takes none.
+ *
+ * @module
+ */
+
+import { Link } from "./link.ts";
+import { abortAll, type Cancellable, Scope } from "./scope.ts";
+
+/** One target's place in the ring of one signal. */
+export class AbortLink extends Link {
+  readonly target: Cancellable | Scope;
+  readonly #hub: AbortHub;
+
+  constructor(hub: AbortHub, target: Cancellable | Scope) {
+    super();
+    this.#hub = hub;
+    this.target = target;
+  }
+
+  /** Forgets the target. Doing it twice does nothing. */
+  detach(): void {
+    if (this.next === this) return;
+    this.unlink();
+    this.#hub.removed();
+  }
+}
+
+class AbortHub {
+  readonly #signal: AbortSignal;
+  // Invariant: the listener is on the signal ⇔ the ring is not empty.
+  readonly #anchor = new Link();
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal;
+  }
+
+  // The platform calls a listener in the aborter's context, so it keeps nobody's scope alive.
+  readonly #listener = (): void => {
+    const scopes: Scope[] = [];
+    const waits: Cancellable[] = [];
+    const anchor = this.#anchor;
+    while (anchor.next !== anchor) {
+      const link = anchor.next as AbortLink;
+      link.unlink();
+      if (link.target instanceof Scope) scopes.push(link.target);
+      else waits.push(link.target);
+    }
+    this.removed();
+    abortAll(scopes, this.#signal.reason, waits);
+  };
+
+  add(target: Cancellable | Scope): AbortLink {
+    const link = new AbortLink(this, target);
+    if (this.#anchor.next === this.#anchor) {
+      this.#signal.addEventListener("abort", this.#listener);
+    }
+    link.insertBefore(this.#anchor);
+    return link;
+  }
+
+  removed(): void {
+    if (this.#anchor.next === this.#anchor) {
+      this.#signal.removeEventListener("abort", this.#listener);
+    }
+  }
+}
+
+const hubs = new WeakMap<AbortSignal, AbortHub>();
+
+/** Has `target` aborted with `signal`, in O(1). The caller has checked that it is not aborted yet. */
+export function attachToSignal(
+  signal: AbortSignal,
+  target: Cancellable | Scope,
+): AbortLink {
+  let hub = hubs.get(signal);
+  if (hub === undefined) hubs.set(signal, hub = new AbortHub(signal));
+  return hub.add(target);
+}

@@ -1,0 +1,191 @@
+/**
+ * The one place that makes timers: many deadlines on one platform timer.
+ *
+ * Deadlines stand in a binary heap. Removing one only marks it; the heap is swept when more than half of
+ * it is dead, and the platform timer is cleared once nothing needs it, so a timeout that does not fire
+ * costs one push and no platform call.
+ *
+ * Under fake time (`globalThis.setTimeout` is not the one captured at import) each deadline has a timer
+ * of its own from the faked functions, which then see every deadline as the tests expect.
+ *
+ * @module
+ */
+
+import { runOutside } from "./ambient.ts";
+import { inNextTurn } from "./next_turn.ts";
+
+/** The longest delay a platform timer takes, in ms; it fires at once for a longer one. */
+const MAX_DELAY = 2 ** 31 - 1;
+const SMALL = 64;
+
+const { setTimeout: nativeSetTimeout, clearTimeout: nativeClearTimeout } =
+  globalThis;
+
+type TimerId = ReturnType<typeof setTimeout>;
+
+/** Something that happens at an instant, unless it is disarmed before. To be armed once: the heap may still hold it. */
+export abstract class Alarm {
+  // Invariant: armed ⇔ it is in the heap and counted as live, or has a timer of the faked clock.
+  armed = false;
+  /** When it is due, on the scale of `performance.now`; or, under fake time, of `Date.now`. */
+  at = 0;
+  order = 0;
+  /** Whether it runs on the faked clock. */
+  faked = false;
+  /** Takes back the timer of the faked clock. */
+  clearFaked: (() => void) | null = null;
+
+  /** Called when due. Must settle waits or abort scopes, and not throw. */
+  abstract ring(): void;
+}
+
+const heap: Alarm[] = [];
+let live = 0;
+let orders = 0;
+let timer: TimerId | undefined;
+let timerAt = Infinity;
+let tidying = false;
+
+function isFaked(): boolean {
+  return globalThis.setTimeout !== nativeSetTimeout;
+}
+
+/** Rings `alarm` in `ms` from now, at once (but not in this turn) when that is zero or less. */
+export function arm(alarm: Alarm, ms: number): void {
+  if (isFaked()) return armFaked(alarm, ms);
+  alarm.armed = true;
+  alarm.at = performance.now() + (ms > 0 ? ms : 0);
+  alarm.order = orders++;
+  live++;
+  push(alarm);
+  if (alarm.at < timerAt) schedule();
+}
+
+/** Takes the alarm back. Doing it twice does nothing. */
+export function disarm(alarm: Alarm): void {
+  if (!alarm.armed) return;
+  alarm.armed = false;
+  if (alarm.faked) return alarm.clearFaked!();
+  live--;
+  if (live === 0) tidyLater();
+  else if (heap.length > SMALL && heap.length > 2 * live) sweep();
+}
+
+/** How many milliseconds are left until the alarm is due. */
+export function remaining(alarm: Alarm): number {
+  return alarm.at - (alarm.faked ? Date.now() : performance.now());
+}
+
+function armFaked(alarm: Alarm, ms: number): void {
+  const { setTimeout, clearTimeout } = globalThis;
+  let id: TimerId;
+  const start = () => {
+    const left = alarm.at - Date.now();
+    id = left > MAX_DELAY ? setTimeout(start, MAX_DELAY) : setTimeout(() => {
+      alarm.armed = false;
+      alarm.ring();
+    }, Math.max(0, left));
+  };
+  alarm.armed = true;
+  alarm.faked = true;
+  alarm.at = Date.now() + ms;
+  alarm.clearFaked = () => clearTimeout(id);
+  runOutside(start);
+}
+
+function schedule(): void {
+  if (timer !== undefined) nativeClearTimeout(timer);
+  timerAt = heap[0]!.at;
+  // Rounded up: a timer that fires early would only have to be made again.
+  const delay = Math.min(
+    MAX_DELAY,
+    Math.max(0, Math.ceil(timerAt - performance.now())),
+  );
+  timer = runOutside(() => nativeSetTimeout(onTimer, delay));
+}
+
+function unschedule(): void {
+  nativeClearTimeout(timer);
+  timer = undefined;
+  timerAt = Infinity;
+}
+
+function onTimer(): void {
+  timer = undefined;
+  timerAt = Infinity;
+  const at = performance.now();
+  // All that is due rings in one turn, so that equal deadlines are seen together.
+  for (
+    let first = heap[0];
+    first !== undefined && (!first.armed || first.at <= at);
+    first = heap[0]
+  ) {
+    pop();
+    if (!first.armed) continue;
+    first.armed = false;
+    live--;
+    first.ring();
+  }
+  if (live === 0) heap.length = 0;
+  // What rang may have armed something and scheduled already.
+  else if (heap[0]!.at < timerAt) schedule();
+}
+
+// Not at once: a loop of timeouts would make and clear a platform timer in each round.
+function tidyLater(): void {
+  if (tidying) return;
+  tidying = true;
+  inNextTurn(() => {
+    tidying = false;
+    if (live > 0) return;
+    heap.length = 0;
+    if (timer !== undefined) unschedule();
+  });
+}
+
+function before(a: Alarm, b: Alarm): boolean {
+  return a.at < b.at || (a.at === b.at && a.order < b.order);
+}
+
+function push(alarm: Alarm): void {
+  heap.push(alarm);
+  siftUp(heap.length - 1);
+}
+
+function pop(): void {
+  const last = heap.pop()!;
+  if (heap.length === 0) return;
+  heap[0] = last;
+  siftDown(0);
+}
+
+function sweep(): void {
+  let kept = 0;
+  for (const alarm of heap) if (alarm.armed) heap[kept++] = alarm;
+  heap.length = kept;
+  for (let i = (kept >> 1) - 1; i >= 0; i--) siftDown(i);
+}
+
+function siftUp(index: number): void {
+  const alarm = heap[index]!;
+  while (index > 0) {
+    const up = (index - 1) >> 1;
+    if (!before(alarm, heap[up]!)) break;
+    heap[index] = heap[up]!;
+    index = up;
+  }
+  heap[index] = alarm;
+}
+
+function siftDown(index: number): void {
+  const alarm = heap[index]!;
+  const half = heap.length >> 1;
+  while (index < half) {
+    let down = 2 * index + 1;
+    if (down + 1 < heap.length && before(heap[down + 1]!, heap[down]!)) down++;
+    if (!before(heap[down]!, alarm)) break;
+    heap[index] = heap[down]!;
+    index = down;
+  }
+  heap[index] = alarm;
+}

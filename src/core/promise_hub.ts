@@ -1,0 +1,45 @@
+/**
+ * The one place that waits for foreign promises: one `then` a promise, however often it is waited for.
+ *
+ * A promise cannot forget a reaction. Waiting a million times for one that settles late, each time with a
+ * timeout, would leave a million closures on it (`Promise.race` does).
+ *
+ * @module
+ */
+
+import { runOutside } from "./ambient.ts";
+import type { Scope } from "./scope.ts";
+import { Claim, WaitQueue } from "./wait_queue.ts";
+
+const hubs = new WeakMap<object, WaitQueue<null>>();
+
+function hubOf(promise: PromiseLike<unknown>): WaitQueue<null> {
+  const known = hubs.get(promise);
+  if (known !== undefined) return known;
+  const queue = new WaitQueue<null>();
+  hubs.set(promise, queue);
+  // A settled promise keeps no reactions, so its hub is not needed any more.
+  const settled = (end: () => void) => {
+    hubs.delete(promise);
+    end();
+  };
+  runOutside(() =>
+    // `resolve` runs a foreign `then` in a microtask of its own and takes its exceptions.
+    Promise.resolve(promise).then(
+      (value) => settled(() => queue.grantAll(value)),
+      (error) => settled(() => queue.failAll(error)),
+    )
+  );
+  return queue;
+}
+
+/** Begins a wait for `promise`, which is neither aborted nor kept by it. */
+export function awaitForeign<T>(
+  promise: PromiseLike<T>,
+  scope: Scope,
+  signal?: AbortSignal,
+): Claim<T> {
+  const claim = new Claim<T>(scope, signal);
+  hubOf(promise).push(claim.node(null));
+  return claim;
+}

@@ -1,0 +1,235 @@
+/**
+ * The scope tree: who is cancelled together with whom, and which scope a wait belongs to.
+ *
+ * @module
+ */
+
+import { Link } from "./link.ts";
+
+/** Something queued in a scope that an abort has to reject: every wait of ours. */
+export abstract class Cancellable extends Link {
+  /** Ends the wait with `reason`, takes nothing, and leaves every queue. Runs no foreign code. */
+  abstract cancel(reason: unknown): void;
+  /** Tells it that its scope has ended and `heir`, an ancestor, has taken it over. */
+  abstract moveTo(heir: Scope): void;
+}
+
+/** Who runs a scope. */
+export interface ScopeKeeper {
+  /** The scope was aborted, and nothing in its subtree can be handed anything any more. */
+  aborted(scope: Scope): void;
+  /** The last child that is not abandonable has ended; or, later, the last of all. */
+  childless(scope: Scope): void;
+  /** The parent's own work has ended, so that nobody is left to end this abandonable scope. */
+  abandoned(scope: Scope): void;
+}
+
+/**
+ * A node of the scope tree. Plain fields and no `#private` ones: two copies of the package in one
+ * program share the tree, so this shape is a protocol (`@weft/async/scope@1`).
+ */
+export class Scope extends Link {
+  readonly parent: Scope | null;
+  readonly name: string | undefined;
+  readonly shielded: boolean;
+  readonly abandonable: boolean;
+  aborted = false;
+  reason: unknown = undefined;
+  // Invariant: ended ⇒ it is in no ring, and nothing it could keep alive hangs on it.
+  ended = false;
+  /** The innermost task that this scope is part of. */
+  task: { readonly name: string } | null;
+  /** The scope of the innermost `run` around it: what owns its independent tasks. */
+  run: Scope | null;
+  /** Who runs this scope and hears of what happens to it. */
+  keeper: ScopeKeeper | null = null;
+  childCount = 0;
+  abandonableCount = 0;
+  #children: Link | null = null;
+  #waits: Link | null = null;
+  #controller: AbortController | null = null;
+
+  /**
+   * @param parent What it is cancelled with.
+   * @param name Shown by diagnostics.
+   * @param shielded The parent's abort does not reach it.
+   * @param abandonable Nobody may be left to end it, so the parent aborts it once only such children are left.
+   */
+  constructor(
+    parent: Scope | null,
+    name?: string,
+    shielded = false,
+    abandonable = false,
+  ) {
+    super();
+    this.parent = parent;
+    this.name = name;
+    this.shielded = shielded;
+    this.abandonable = abandonable;
+    this.task = null;
+    this.run = null;
+    if (parent !== null) parent.adopt(this);
+  }
+
+  /** What diagnostics call it. */
+  get label(): string {
+    if (this.name !== undefined) return this.name;
+    const { task } = this;
+    return task !== null && task !== this.parent?.task
+      ? task.name
+      : "a nested call";
+  }
+
+  /** The native signal of this scope, made when somebody first asks for it. */
+  get signal(): AbortSignal {
+    if (this.#controller === null) {
+      this.#controller = new AbortController();
+      if (this.aborted) this.#controller.abort(this.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Puts a new child under this scope. A child of an aborted scope starts aborted. */
+  adopt(child: Scope): void {
+    child.task = this.task;
+    child.run = this.run;
+    this.#children ??= new Link();
+    child.insertBefore(this.#children);
+    this.childCount++;
+    if (child.abandonable) this.abandonableCount++;
+    if (this.aborted && !child.shielded) child.beginAborted(this.reason);
+  }
+
+  /** Makes a new scope one that is aborted from its beginning, of which nobody has to be told. */
+  beginAborted(reason: unknown): void {
+    this.aborted = true;
+    this.reason = reason;
+  }
+
+  /** The children that have not ended, oldest first. */
+  children(): Scope[] {
+    const list: Scope[] = [];
+    const anchor = this.#children;
+    if (anchor === null) return list;
+    for (let at = anchor.next; at !== anchor; at = at.next) {
+      list.push(at as Scope);
+    }
+    return list;
+  }
+
+  /**
+   * To be called when the work of this scope has ended. Once only abandonable children are left (iterators nobody
+   * reads to the end), tells them so. Returns whether no child is open.
+   */
+  settleChildren(): boolean {
+    if (this.childCount > 0 && this.childCount === this.abandonableCount) {
+      for (const child of this.children()) child.keeper?.abandoned(child);
+    }
+    return this.childCount === 0;
+  }
+
+  /** Lets an abort of this scope reach `wait`. */
+  attach(wait: Cancellable): void {
+    this.#waits ??= new Link();
+    wait.insertBefore(this.#waits);
+  }
+
+  /**
+   * Aborts this scope and all below it that is not shielded. Returns false when that changes nothing.
+   *
+   * In three passes, so that nothing is handed to the dying: a waiter that is rejected in the second
+   * pass may free what another one of the same subtree waits for, and a listener that fires in the
+   * third may release something.
+   */
+  abort(reason: unknown): boolean {
+    if (this.aborted || this.ended) return false;
+    abortAll([this], reason);
+    return true;
+  }
+
+  /** Ends this scope: it leaves the tree, and lets go of what it held. */
+  end(): void {
+    if (this.ended) return;
+    this.leave();
+    this.ended = true;
+    this.#bequeath();
+    this.task = null;
+    this.keeper = null;
+    this.#controller = null;
+  }
+
+  /** Gives the waits of code that outlives this scope to the nearest open ancestor. */
+  #bequeath(): void {
+    const anchor = this.#waits;
+    if (anchor === null) return;
+    let heir = this.parent!;
+    while (heir.ended) heir = heir.parent!;
+    while (anchor.next !== anchor) {
+      const wait = anchor.next as Cancellable;
+      wait.unlink();
+      wait.moveTo(heir);
+      if (heir.aborted) wait.cancel(heir.reason);
+      else heir.attach(wait);
+    }
+  }
+
+  /** Leaves the tree without ending: stragglers stay cancelled, but no ancestor waits for them. */
+  leave(): void {
+    const parent = this.parent;
+    if (this.next === this || parent === null) return;
+    this.unlink();
+    parent.childCount--;
+    if (this.abandonable) parent.abandonableCount--;
+    if (parent.childCount === parent.abandonableCount) {
+      parent.keeper?.childless(parent);
+    }
+  }
+
+  /** Marks this scope aborted and puts it and its unshielded descendants on `list`. */
+  mark(reason: unknown, list: Scope[]): void {
+    if (this.aborted || this.ended) return;
+    this.aborted = true;
+    this.reason = reason;
+    list.push(this);
+  }
+
+  markChildren(reason: unknown, list: Scope[]): void {
+    const anchor = this.#children;
+    if (anchor === null) return;
+    for (let at = anchor.next; at !== anchor; at = at.next) {
+      if (!(at as Scope).shielded) (at as Scope).mark(reason, list);
+    }
+  }
+
+  rejectWaits(): void {
+    const anchor = this.#waits;
+    if (anchor === null) return;
+    while (anchor.next !== anchor) {
+      const wait = anchor.next as Cancellable;
+      wait.unlink();
+      wait.cancel(this.reason);
+    }
+  }
+
+  fireSignal(): void {
+    this.keeper?.aborted(this);
+    this.#controller?.abort(this.reason);
+  }
+}
+
+/** Aborts several scopes as one, and `waits` with them: all are marked before any wait is rejected. */
+export function abortAll(
+  scopes: Iterable<Scope>,
+  reason: unknown,
+  waits: Iterable<Cancellable> = [],
+): void {
+  const marked: Scope[] = [];
+  for (const scope of scopes) scope.mark(reason, marked);
+  // `marked` grows while it is walked, so a deep tree needs no deep stack.
+  for (let i = 0; i < marked.length; i++) {
+    marked[i]!.markChildren(reason, marked);
+  }
+  for (const wait of waits) wait.cancel(reason);
+  for (const scope of marked) scope.rejectWaits();
+  for (const scope of marked) scope.fireSignal();
+}

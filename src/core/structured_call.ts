@@ -1,0 +1,295 @@
+/**
+ * What all structured calls have in common: they open a scope, end only after all their work has settled,
+ * and tell their outcome by the same rules.
+ *
+ * ```text
+ *          begin/ended/failed                    nothing pending, no child scope open
+ * open ───────────────────────────► open ───────────────────────────────────────────► ended
+ *                                     │ aborted, and `grace` ms later still open
+ *                                     └──────────────────────────────────────────────► left (to stragglers)
+ * ```
+ *
+ * @module
+ */
+
+import { type AbortLink, attachToSignal } from "./abort_hub.ts";
+import { runInScope } from "./ambient.ts";
+import { Alarm, arm, disarm } from "./clock.ts";
+import { CancelledError, StragglerError } from "./errors.ts";
+import { combineFailures, isCancellationOf } from "./failures.ts";
+import { surface } from "./next_turn.ts";
+import { Scope, type ScopeKeeper } from "./scope.ts";
+import {
+  checkMs,
+  checkOptions,
+  checkSignal,
+  isThenable,
+  wrongKind,
+} from "./validate.ts";
+
+/** Work, as it is passed to a structured call: called with the signal of the scope that it runs in. */
+export type TaskFunction<T> = (signal: AbortSignal) => T | PromiseLike<T>;
+
+/** What every structured call takes. */
+export interface StructuredOptions {
+  /** Aborts the call, as an abort of the scope around it does. */
+  signal?: AbortSignal | undefined;
+  /** Shown by diagnostics and error messages. */
+  name?: string | undefined;
+  /**
+   * For how long, in ms, work is waited for after an abort. When it is over the call rejects with a
+   * `StragglerError` that names what still runs.
+   *
+   * @default {Infinity}
+   */
+  grace?: number | undefined;
+}
+
+/** Throws what is wrong with the options that every structured call takes. */
+export function checkStructured(
+  action: string,
+  options: StructuredOptions | undefined,
+): void {
+  checkOptions(action, options);
+  if (options === undefined) return;
+  const { signal, name, grace } = options;
+  checkSignal(action, signal);
+  if (name !== undefined && typeof name !== "string") {
+    throw wrongKind(action, "name", "a string", name);
+  }
+  if (grace !== undefined) checkMs(action, "grace", grace, false);
+}
+
+/** Whether the outside of a call that is about to begin is aborted: then it may not begin, and this is why. */
+export function outsideAbort(
+  scope: Scope,
+  signal: AbortSignal | undefined,
+): { reason: unknown } | null {
+  if (scope.aborted) return scope;
+  return signal !== undefined && signal.aborted ? signal : null;
+}
+
+/** Calls `ok` or `no` with what `value` comes to. Neither may throw. */
+export function observe<T>(
+  value: T | PromiseLike<T>,
+  ok: (value: T) => void,
+  no: (error: unknown) => void,
+): void {
+  if (value instanceof Promise) value.then(ok, no);
+  else if (isThenable(value)) {
+    new Promise<T>((resolve) => resolve(value)).then(ok, no);
+  } else ok(value as T);
+}
+
+class GraceAlarm extends Alarm {
+  readonly #over: () => void;
+
+  constructor(over: () => void) {
+    super();
+    this.#over = over;
+  }
+
+  override ring(): void {
+    this.#over();
+  }
+}
+
+/** The engine of one structured call. */
+export abstract class StructuredCall<T> implements ScopeKeeper {
+  readonly scope: Scope;
+  readonly promise: Promise<T>;
+  /** Whether some of its work ended by cancellation. */
+  cancelled = false;
+  /** The genuine failures, in order of completion. */
+  failures: unknown[] | null = null;
+  state: "open" | "ended" | "left" = "open";
+  #pending = 0;
+  readonly #outer: Scope;
+  readonly #signal: AbortSignal | undefined;
+  #link: AbortLink | null = null;
+  readonly #grace: number;
+  #graceAlarm: GraceAlarm | null = null;
+  #resolve!: (value: T) => void;
+  #reject!: (error: unknown) => void;
+
+  constructor(
+    outer: Scope,
+    options: StructuredOptions | undefined,
+    kind?: { shielded?: boolean; abandonable?: boolean },
+  ) {
+    this.#outer = outer;
+    this.#signal = options?.signal;
+    this.#grace = options?.grace ?? Infinity;
+    this.scope = new Scope(
+      outer,
+      options?.name,
+      kind?.shielded,
+      kind?.abandonable,
+    );
+    this.scope.keeper = this;
+    const signal = this.#signal;
+    if (signal !== undefined && !this.scope.aborted) {
+      if (signal.aborted) this.scope.beginAborted(signal.reason);
+      else this.#link = attachToSignal(signal, this.scope);
+    }
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.#resolve = resolve;
+      this.#reject = reject;
+    });
+  }
+
+  /** The value, when nothing failed and nothing was cancelled that matters. */
+  protected abstract value(): T;
+
+  /** The names of the work that has not settled. */
+  protected stragglers(): string[] {
+    return this.scope.children().map((child) => child.label);
+  }
+
+  /** What it is called in messages. */
+  abstract get label(): string;
+
+  /** Gives away the values that nobody gets, because the call rejects. */
+  protected discard(): void {}
+
+  /** The error that the genuine failures make. */
+  protected failure(failures: readonly unknown[]): unknown {
+    return combineFailures(failures);
+  }
+
+  /** The outcome when it was its own abort, and nothing from outside, that cut the work short. May throw. */
+  protected ownAbort(): T {
+    throw this.scope.reason;
+  }
+
+  /** How many pieces of work have not settled. */
+  get pending(): number {
+    return this.#pending;
+  }
+
+  /** Counts one more piece of work. */
+  begin(): void {
+    this.#pending++;
+  }
+
+  /** One piece of work has settled. */
+  end(): void {
+    if (--this.#pending === 0) this.tryEnd();
+  }
+
+  /** One piece of work has rejected: a genuine failure aborts the rest. */
+  fail(error: unknown): void {
+    if (isCancellationOf(error, this.scope)) this.cancelled = true;
+    else this.record(error, true);
+    this.end();
+  }
+
+  /** Notes a genuine failure and, if asked to, aborts what is left because of it. */
+  record(error: unknown, abort: boolean): void {
+    if (this.state !== "open") return surface(error);
+    (this.failures ??= []).push(error);
+    const { scope } = this;
+    if (
+      !abort || scope.aborted || (this.#pending <= 1 && scope.childCount === 0)
+    ) return;
+    scope.abort(
+      new CancelledError(`${this.label} was aborted by a failure`, {
+        cause: error,
+      }),
+    );
+  }
+
+  /** Runs the one function that is all of this call's work. */
+  runBody<A>(
+    fn: (arg: A) => unknown,
+    arg: A,
+    ok: (value: never) => void,
+  ): void {
+    this.begin();
+    runInScope(this.scope, (arg: A) => {
+      let value: unknown;
+      try {
+        value = fn(arg);
+      } catch (error) {
+        return this.fail(error);
+      }
+      observe(value, (value) => {
+        ok(value as never);
+        this.end();
+      }, (error) => this.fail(error));
+    }, arg);
+  }
+
+  aborted(): void {
+    if (
+      this.#grace === Infinity || this.state !== "open" ||
+      this.#graceAlarm !== null
+    ) return;
+    this.#graceAlarm = new GraceAlarm(() => this.#leave());
+    arm(this.#graceAlarm, this.#grace);
+  }
+
+  childless(): void {
+    this.tryEnd();
+  }
+
+  abandoned(): void {
+    this.scope.abort(
+      new CancelledError(`${this.label} was left before its end`),
+    );
+  }
+
+  /** Ends the call if all its work has settled. */
+  tryEnd(): void {
+    const { scope } = this;
+    if (this.#pending > 0 || this.state === "ended") return;
+    // Children that nobody is left to end may end in this turn, and this call with them.
+    if (!scope.settleChildren() || scope.ended) return;
+    const left = this.state === "left";
+    this.state = "ended";
+    this.unwatch();
+    scope.end();
+    if (!left) this.#settle();
+  }
+
+  /** The outcome rules: genuine failures, the outside's reason, its own abort, the value. */
+  #settle(): void {
+    if (this.failures !== null) {
+      return this.#reject(this.failure(this.failures));
+    }
+    const outside = this.cancelled
+      ? outsideAbort(this.#outer, this.#signal)
+      : null;
+    if (outside !== null) return this.#reject(outside.reason);
+    try {
+      this.#resolve(this.cancelled ? this.ownAbort() : this.value());
+    } catch (error) {
+      this.#reject(error);
+    }
+  }
+
+  /** Stops listening to what could abort it. */
+  protected unwatch(): void {
+    this.#link?.detach();
+    if (this.#graceAlarm !== null) disarm(this.#graceAlarm);
+  }
+
+  /** The grace is over: what still runs leaves the tree, stays cancelled, and nobody waits for it. */
+  #leave(): void {
+    if (this.state !== "open") return;
+    this.state = "left";
+    const { reason } = this.scope;
+    this.unwatch();
+    this.scope.leave();
+    this.discard();
+    this.#reject(
+      new StragglerError(
+        this.label,
+        this.stragglers(),
+        this.#grace,
+        this.failures ?? [],
+        reason,
+      ),
+    );
+  }
+}

@@ -1,0 +1,144 @@
+/**
+ * The checks that every public function makes before it has any effect, and the words they use.
+ *
+ * @module
+ */
+
+function show(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") {
+    return `function ${value.name || "(anonymous)"}`;
+  }
+  if (typeof value === "object" && value !== null) {
+    return Array.isArray(value)
+      ? "an array"
+      : `an object (${value.constructor?.name ?? "no prototype"})`;
+  }
+  return typeof value === "bigint" ? `${value}n` : String(value);
+}
+
+/** A `TypeError` in the house form. */
+export function wrongKind(
+  action: string,
+  param: string,
+  rule: string,
+  value: unknown,
+): TypeError {
+  return new TypeError(
+    `Cannot ${action}: "${param}" must be ${rule}, received ${show(value)}`,
+  );
+}
+
+/** A `RangeError` in the house form. */
+export function outOfRange(
+  action: string,
+  param: string,
+  rule: string,
+  value: unknown,
+): RangeError {
+  return new RangeError(
+    `Cannot ${action}: "${param}" must be ${rule}, received ${show(value)}`,
+  );
+}
+
+/** Throws unless `value` is a function. */
+export function checkFunction(
+  action: string,
+  param: string,
+  value: unknown,
+): void {
+  if (typeof value !== "function") {
+    throw wrongKind(action, param, "a function", value);
+  }
+}
+
+/** Throws unless `value` is a number of ms: any but NaN, and zero or more where `param` is not a deadline. */
+export function checkMs(
+  action: string,
+  param: string,
+  value: unknown,
+  negative = true,
+): void {
+  if (typeof value !== "number") {
+    throw wrongKind(action, param, "a number of milliseconds", value);
+  }
+  if (Number.isNaN(value) || (!negative && value < 0)) {
+    throw outOfRange(
+      action,
+      param,
+      negative ? "a number other than NaN" : "zero or more",
+      value,
+    );
+  }
+}
+
+/** Throws unless `value` is a whole number of at least `least`, or `Infinity` where allowed. */
+export function checkCount(
+  action: string,
+  param: string,
+  value: unknown,
+  least: number,
+  infinite: boolean,
+): void {
+  if (typeof value !== "number") {
+    throw wrongKind(action, param, "a number", value);
+  }
+  if (
+    (infinite && value === Infinity) ||
+    (Number.isSafeInteger(value) && value >= least)
+  ) return;
+  throw outOfRange(
+    action,
+    param,
+    `a whole number of at least ${least}${infinite ? " or Infinity" : ""}`,
+    value,
+  );
+}
+
+/** Throws unless `value` is absent or a boolean. */
+export function checkFlag(action: string, param: string, value: unknown): void {
+  if (value !== undefined && typeof value !== "boolean") {
+    throw wrongKind(action, param, "a boolean", value);
+  }
+}
+
+/** Throws unless `value` is absent or an `AbortSignal`. */
+export function checkSignal(action: string, value: unknown): void {
+  if (value === undefined || value instanceof AbortSignal) return;
+  // Signals of another realm or of a polyfill will do.
+  const { aborted, addEventListener } = Object(value) as Partial<AbortSignal>;
+  if (typeof aborted === "boolean" && typeof addEventListener === "function") {
+    return;
+  }
+  throw wrongKind(action, "signal", "an AbortSignal", value);
+}
+
+/** Throws unless `value` is absent or an object. */
+export function checkOptions(action: string, value: unknown): void {
+  if (value !== undefined && (typeof value !== "object" || value === null)) {
+    throw wrongKind(action, "options", "an object", value);
+  }
+}
+
+/** An instant in epoch ms. */
+export function checkInstant(
+  action: string,
+  param: string,
+  value: unknown,
+): number {
+  const at = value instanceof Date ? value.getTime() : value;
+  if (typeof at !== "number") {
+    throw wrongKind(action, param, "epoch milliseconds or a Date", value);
+  }
+  if (Number.isNaN(at)) {
+    throw outOfRange(action, param, "a valid instant", value);
+  }
+  return at;
+}
+
+/** Whether awaiting `value` means more than taking it. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return ((typeof value === "object" && value !== null) ||
+    typeof value === "function") &&
+    typeof (value as { then?: unknown }).then === "function";
+}

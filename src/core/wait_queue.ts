@@ -1,0 +1,243 @@
+/**
+ * The one place where anything waits.
+ *
+ * A {@linkcode Claim} is one wait: a promise, and what may end it. It stands in a queue through a
+ * {@linkcode WaitNode}; a wait on one of several things has one claim and a node in each queue.
+ *
+ * ```text
+ *            grant, fail            cancel (scope, signal)
+ * queued ───────────────► granted   queued ───────────────► cancelled
+ * ```
+ *
+ * Whichever comes first in the same turn counts; the other finds the claim no longer queued.
+ *
+ * @module
+ */
+
+import { type AbortLink, attachToSignal } from "./abort_hub.ts";
+import { Link } from "./link.ts";
+import { Cancellable, type Scope } from "./scope.ts";
+
+/** Where a node may stand: a {@linkcode WaitQueue}, or something else that has to hear when a wait is over. */
+export interface Waitable<P> {
+  /** Forgets `node`, whose claim is no longer queued. */
+  remove(node: WaitNode<P>, cancelled: boolean): void;
+}
+
+/** One place in one queue. */
+export class WaitNode<P = unknown> extends Link {
+  readonly claim: Claim<unknown>;
+  /** What its queue has to know of it: the weight asked for, the value offered. */
+  readonly payload: P;
+  /** Where it stands. */
+  home: Waitable<P> | null = null;
+  /** The next node of the same claim. */
+  sibling: WaitNode | null = null;
+
+  constructor(claim: Claim<unknown>, payload: P) {
+    super();
+    this.claim = claim;
+    this.payload = payload;
+  }
+}
+
+/** How a claim's promise is settled. */
+export type Settle = (
+  claim: Claim<unknown>,
+  outcome: "resolve" | "reject",
+  value: unknown,
+) => void;
+
+let settleClaim: Settle | null = null;
+
+/**
+ * Replaces the function through which every wait is settled; `null` restores the direct one.
+ * For tests that explore interleavings.
+ */
+export function setSettle(settle: Settle | null): void {
+  settleClaim = settle;
+}
+
+/** One wait. */
+export class Claim<T> extends Cancellable {
+  state: "queued" | "granted" | "cancelled" = "queued";
+  readonly promise: Promise<T>;
+  resolve!: (value: T | PromiseLike<T>) => void;
+  reject!: (reason: unknown) => void;
+  #scope: Scope;
+  readonly #signal: AbortSignal | undefined;
+  #link: AbortLink | null = null;
+  #node: WaitNode | null = null;
+
+  constructor(scope: Scope, signal?: AbortSignal) {
+    super();
+    this.#scope = scope;
+    this.promise = new Promise<T>((resolve, reject) => {
+      this.resolve = resolve;
+      this.reject = reject;
+    });
+    scope.attach(this);
+    this.#signal = signal;
+    if (signal !== undefined) this.#link = attachToSignal(signal, this);
+  }
+
+  /** Whether its scope or signal is aborted, though its turn to be rejected has not come yet. */
+  get doomed(): boolean {
+    return this.#scope.aborted ||
+      (this.#signal !== undefined && this.#signal.aborted);
+  }
+
+  /** Cancels a doomed wait now. */
+  expel(): void {
+    this.cancel(this.#signal?.reason);
+  }
+
+  /** Its scope has ended and `heir`, an ancestor, takes it over. */
+  override moveTo(heir: Scope): void {
+    this.#scope = heir;
+  }
+
+  /** Makes a node of this claim, to be put into a queue. */
+  node<P>(payload: P): WaitNode<P> {
+    const node = new WaitNode(this as unknown as Claim<unknown>, payload);
+    node.sibling = this.#node;
+    this.#node = node as unknown as WaitNode;
+    return node;
+  }
+
+  /** Hands `value` over. False when the wait is already over: then the caller keeps the value. */
+  grant(value: T): boolean {
+    if (!this.#leave("granted")) return false;
+    if (settleClaim === null) this.resolve(value);
+    else settleClaim(this as unknown as Claim<unknown>, "resolve", value);
+    return true;
+  }
+
+  /** Ends the wait with a failure of what was waited for. */
+  fail(error: unknown): boolean {
+    return this.#rejectAs("granted", error);
+  }
+
+  /** Ends the wait because of its scope or signal, whose reason wins over the one given. */
+  override cancel(reason: unknown): void {
+    this.#rejectAs(
+      "cancelled",
+      this.#scope.aborted ? this.#scope.reason : reason,
+    );
+  }
+
+  #rejectAs(state: "granted" | "cancelled", error: unknown): boolean {
+    if (!this.#leave(state)) return false;
+    if (settleClaim === null) this.reject(error);
+    else settleClaim(this as unknown as Claim<unknown>, "reject", error);
+    return true;
+  }
+
+  #leave(state: "granted" | "cancelled"): boolean {
+    if (this.state !== "queued") return false;
+    this.state = state;
+    this.unlink();
+    if (this.#link !== null) this.#link.detach();
+    this.#link = null;
+    for (let node = this.#node; node !== null; node = node.sibling) {
+      const home = node.home;
+      node.home = null;
+      home?.remove(node, state === "cancelled");
+    }
+    this.#node = null;
+    return true;
+  }
+}
+
+/** A first-in, first-out queue of waits. */
+export class WaitQueue<P = unknown> implements Waitable<P> {
+  // Invariant: every node in the ring has a queued claim and this queue as its home.
+  readonly #anchor = new Link();
+  readonly #onCancel: (() => void) | null;
+  #size = 0;
+
+  /** @param onCancel Called after a wait left by cancellation, when the queue has to look at its head again. */
+  constructor(onCancel: (() => void) | null = null) {
+    this.#onCancel = onCancel;
+  }
+
+  /** How many wait. */
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Puts a node at the end. */
+  push(node: WaitNode<P>): void {
+    node.home = this;
+    node.insertBefore(this.#anchor);
+    this.#size++;
+  }
+
+  /** The longest waiting one that can still be handed something. */
+  head(): WaitNode<P> | null {
+    for (;;) {
+      const node = this.#anchor.next;
+      if (node === this.#anchor) return null;
+      const { claim } = node as WaitNode<P>;
+      if (!claim.doomed) return node as WaitNode<P>;
+      // Somebody releases something between an abort and our hearing of it. The dying take nothing.
+      (node as WaitNode<P>).home = null;
+      this.remove(node as WaitNode<P>, false);
+      claim.expel();
+    }
+  }
+
+  /** Takes a node out. */
+  remove(node: WaitNode<P>, cancelled: boolean): void {
+    node.unlink();
+    this.#size--;
+    if (cancelled) this.#onCancel?.();
+  }
+
+  /** Hands `value` to everyone who waits now. */
+  grantAll(value: unknown): void {
+    for (let node = this.head(); node !== null; node = this.head()) {
+      node.claim.grant(value);
+    }
+  }
+
+  /** Fails everyone who waits now. */
+  failAll(error: unknown): void {
+    for (let node = this.head(); node !== null; node = this.head()) {
+      node.claim.fail(error);
+    }
+  }
+}
+
+/** What every wait takes. */
+export interface WaitOptions {
+  /** Ends the wait with the signal's reason. */
+  signal?: AbortSignal | undefined;
+}
+
+/**
+ * The check that every wait begins with: the promise to return when the wait may not begin, because its
+ * scope or signal is aborted. It allocates nothing otherwise.
+ */
+export function refusal(
+  scope: Scope,
+  signal: AbortSignal | undefined,
+): Promise<never> | null {
+  if (scope.aborted) return Promise.reject(scope.reason);
+  if (signal !== undefined && signal.aborted) {
+    return Promise.reject(signal.reason);
+  }
+  return null;
+}
+
+/** Begins a wait at the end of `queue`, in the ambient scope. The caller has asked {@linkcode refusal}. */
+export function enqueue<T, P>(
+  queue: WaitQueue<P>,
+  payload: P,
+  scope: Scope,
+  signal?: AbortSignal,
+): Promise<T> {
+  const claim = new Claim<T>(scope, signal);
+  queue.push(claim.node(payload));
+  return claim.promise;
+}

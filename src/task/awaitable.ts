@@ -1,0 +1,222 @@
+import { currentScope } from "../core/ambient.ts";
+import { InvalidStateError } from "../core/errors.ts";
+import { attachInspect } from "../core/inspect.ts";
+import { surface } from "../core/next_turn.ts";
+import type { Scope } from "../core/scope.ts";
+import { checkFunction } from "../core/validate.ts";
+import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+
+/** The states of a `Future` or `Task`. */
+export type AwaitableState = "pending" | "fulfilled" | "rejected" | "cancelled";
+
+interface DoneCallback<Self> {
+  readonly fn: (self: Self) => void;
+  readonly call: () => void;
+  removed: boolean;
+}
+
+/**
+ * What {@linkcode Future} and {@linkcode Task} have in common: a result that comes later, and that any number
+ * may wait for.
+ *
+ * Awaiting it is a wait of the scope that awaits: an abort of that scope ends the wait, and nothing else.
+ *
+ * @typeParam T What it comes to.
+ */
+export abstract class Awaitable<T> implements PromiseLike<T> {
+  #state: AwaitableState = "pending";
+  // The value, the error, or the reason of the cancellation, as the state says.
+  #outcome: unknown = undefined;
+  // Invariant: not null ⇒ the state is pending.
+  #waiters: WaitQueue<null> | null = null;
+  #callbacks: Set<DoneCallback<this>> | null = null;
+  #promise: Promise<T> | null = null;
+  #settlePromise: (() => void) | null = null;
+  // Whether somebody has received the failure, or will.
+  #observed = false;
+
+  /** Its name, for diagnostics. */
+  abstract get name(): string;
+
+  /** Where it stands. */
+  get state(): AwaitableState {
+    return this.#state;
+  }
+
+  /** Whether it has a result, an exception, or was cancelled. */
+  get done(): boolean {
+    return this.#state !== "pending";
+  }
+
+  /** Whether it was cancelled. */
+  get cancelled(): boolean {
+    return this.#state === "cancelled";
+  }
+
+  /**
+   * The plain promise of the result. Awaiting it is no wait of any scope, and what rejects it unobserved is
+   * reported by the platform, as for every promise.
+   */
+  get promise(): Promise<T> {
+    this.#observed = true;
+    if (this.#promise !== null) return this.#promise;
+    return this.#promise = new Promise<T>((resolve, reject) => {
+      this.#settlePromise = () => {
+        if (this.#state === "fulfilled") resolve(this.#outcome as T);
+        else reject(this.#outcome);
+      };
+      if (this.done) this.#settlePromise();
+    });
+  }
+
+  /**
+   * Returns the result.
+   *
+   * @returns What it came to.
+   * @throws {InvalidStateError} If it is not done.
+   * @throws Its exception, or the reason of its cancellation.
+   */
+  result(): T {
+    this.#checkDone("read the result");
+    this.#observed = true;
+    if (this.#state === "fulfilled") return this.#outcome as T;
+    throw this.#outcome;
+  }
+
+  /**
+   * Returns the exception.
+   *
+   * @returns What it failed with, or `undefined` when it did not.
+   * @throws {InvalidStateError} If it is not done.
+   * @throws The reason of its cancellation, when it was cancelled.
+   */
+  exception(): unknown {
+    this.#checkDone("read the exception");
+    this.#observed = true;
+    if (this.#state === "cancelled") throw this.#outcome;
+    return this.#state === "rejected" ? this.#outcome : undefined;
+  }
+
+  /**
+   * Waits for it in the scope of whoever awaits.
+   *
+   * **Cancellation**: an abort of that scope rejects the wait with its reason, also when the result is there;
+   * what is awaited goes on.
+   *
+   * @typeParam A What `onfulfilled` returns.
+   * @typeParam B What `onrejected` returns.
+   * @param onfulfilled Called with the result.
+   * @param onrejected Called with the exception, or the reason of a cancellation.
+   * @returns A promise of what the callback returns.
+   * @throws {InvalidStateError} If a task awaits itself, or a task that cannot end before it.
+   */
+  then<A = T, B = never>(
+    onfulfilled?: ((value: T) => A | PromiseLike<A>) | null,
+    onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
+  ): Promise<A | B> {
+    return this.#wait().then(onfulfilled, onrejected);
+  }
+
+  /**
+   * Has `fn` called when this is done, in a microtask, in the async context of this call, after those added before.
+   *
+   * @param fn Called with this object. What it throws becomes an unhandled rejection.
+   * @throws {TypeError} If `fn` is not a function.
+   */
+  addDoneCallback(fn: (self: this) => void): void {
+    checkFunction("add done callback", "fn", fn);
+    // A promise of its own for each: its reaction keeps the async context of the caller.
+    let call!: () => void;
+    const gate = new Promise<void>((resolve) => call = resolve);
+    const callback: DoneCallback<this> = { fn, call, removed: false };
+    void gate.then(() => callback.removed ? undefined : fn(this));
+    (this.#callbacks ??= new Set()).add(callback);
+    if (this.done) call();
+  }
+
+  /**
+   * Takes callbacks back, also while they are being called.
+   *
+   * @param fn What was added.
+   * @returns How many there were.
+   */
+  removeDoneCallback(fn: (self: this) => void): number {
+    let count = 0;
+    for (const callback of this.#callbacks ?? []) {
+      if (callback.fn !== fn) continue;
+      callback.removed = true;
+      this.#callbacks!.delete(callback);
+      count++;
+    }
+    return count;
+  }
+
+  /** Shows the name and the state. */
+  toString(): string {
+    return `${this.constructor.name} { name: ${
+      JSON.stringify(this.name)
+    }, state: "${this.#state}" }`;
+  }
+
+  static {
+    attachInspect(Awaitable.prototype);
+  }
+
+  /**
+   * Settles it. `taken` says that somebody receives a failure; otherwise it surfaces as an unhandled rejection
+   * unless somebody asks for it before the next macrotask.
+   *
+   * @internal
+   */
+  protected settle(
+    state: Exclude<AwaitableState, "pending">,
+    outcome: unknown,
+    taken = false,
+  ): void {
+    this.#state = state;
+    this.#outcome = outcome;
+    if (taken) this.#observed = true;
+    const waiters = this.#waiters;
+    this.#waiters = null;
+    if (waiters !== null) {
+      if (state === "fulfilled") waiters.grantAll(outcome);
+      else waiters.failAll(outcome);
+    }
+    this.#settlePromise?.();
+    if (this.#callbacks !== null) {
+      for (const callback of this.#callbacks) callback.call();
+    }
+    if (state === "rejected" && !this.#observed) {
+      surface(outcome, () => this.#observed);
+    }
+  }
+
+  /**
+   * Says why waiting for it in `scope` could never end, if so.
+   *
+   * @internal
+   */
+  protected deadlock(_scope: Scope): string | null {
+    return null;
+  }
+
+  #wait(): Promise<T> {
+    this.#observed = true;
+    const scope = currentScope();
+    const refused = refusal(scope, undefined);
+    if (refused !== null) return refused;
+    if (this.#state === "fulfilled") return Promise.resolve(this.#outcome as T);
+    if (this.#state !== "pending") return Promise.reject(this.#outcome);
+    const deadlock = this.deadlock(scope);
+    if (deadlock !== null) {
+      return Promise.reject(new InvalidStateError(deadlock));
+    }
+    return enqueue(this.#waiters ??= new WaitQueue<null>(), null, scope);
+  }
+
+  #checkDone(action: string): void {
+    if (this.#state === "pending") {
+      throw new InvalidStateError(`Cannot ${action}: ${this.name} is not done`);
+    }
+  }
+}

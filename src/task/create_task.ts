@@ -1,0 +1,75 @@
+/**
+ * Tasks, and how to start one that is independent of the scope around.
+ *
+ * @module
+ */
+
+import { currentScope, sharedState } from "../core/ambient.ts";
+import type { Scope } from "../core/scope.ts";
+import type { TaskFunction } from "../core/structured_call.ts";
+import { Awaitable, type AwaitableState } from "./awaitable.ts";
+import {
+  checkTask,
+  type CreateTaskOptions,
+  startTask,
+  Task,
+  type TaskOwner,
+} from "./task.ts";
+
+export {
+  Awaitable,
+  type AwaitableState,
+  type CreateTaskOptions,
+  Task,
+  type TaskFunction,
+};
+
+/**
+ * Schedules `fn` as a task that is independent of the scope it is called in.
+ *
+ * Its owner is the ambient `run`, else the only open one, else nobody. `run` cancels and awaits what is left
+ * at its end; work that belongs to a block belongs into a `TaskGroup`.
+ *
+ * **Order**: tasks start on the next microtask, in the order of the calls. **Failure**: one that nobody
+ * awaits or asks for surfaces as an unhandled rejection at the next macrotask. **Cancellation**: an abort of the
+ * calling scope does not reach the task; `task.cancel()` does.
+ *
+ * @typeParam T What `fn` returns.
+ * @param fn The function, called with the task's signal.
+ * @param options Its name, and whether to start it at once.
+ * @returns The task.
+ * @throws {TypeError} If `fn` is not a function or an option is of the wrong kind.
+ *
+ * @example Two at once
+ * ```ts
+ * import { createTask, run, sleep } from "@weft/async";
+ *
+ * await run(async () => {
+ *   const slow = createTask(() => sleep(2).then(() => "slow"));
+ *   const fast = createTask(() => sleep(1).then(() => "fast"));
+ *   console.log(await fast, await slow);
+ * });
+ * ```
+ *
+ * @see asyncio.create_task of Python 3.14: a coroutine object there, a function here.
+ */
+export function createTask<T>(
+  fn: TaskFunction<T>,
+  options?: CreateTaskOptions,
+): Task<T> {
+  checkTask(fn, options);
+  const run = ownerOf(currentScope());
+  // Who keeps the scope of a `run` is a task owner as well.
+  const owner = run === null ? null : run.keeper as unknown as TaskOwner;
+  const task = new Task<T>(fn, run ?? sharedState().root, owner, options?.name);
+  startTask(task as Task<unknown>, options?.eager === true ? "now" : "soon");
+  return task;
+}
+
+function ownerOf(scope: Scope): Scope | null {
+  if (scope.run !== null && !scope.run.ended) return scope.run;
+  const { runs } = sharedState();
+  if (runs.size !== 1) return null;
+  const [only] = runs;
+  return only!;
+}

@@ -1,0 +1,124 @@
+/**
+ * What the running code is part of.
+ *
+ * @module
+ */
+
+import {
+  currentScope,
+  hasAmbientScope as isAmbient,
+  sharedState,
+} from "../core/ambient.ts";
+import type { Scope } from "../core/scope.ts";
+import { Awaitable, type AwaitableState } from "./awaitable.ts";
+import { ambientTask, type Task } from "./task.ts";
+
+export { Awaitable, type AwaitableState, type Task };
+
+/**
+ * Whether waits see the scope that they are called in. It needs the platform's async context (Deno, Node, Bun); in
+ * browsers only explicit signals count.
+ *
+ * @returns True where scopes are ambient.
+ *
+ * @example Ask
+ * ```ts
+ * import { hasAmbientScope } from "@weft/async";
+ * import { assert } from "@std/assert";
+ *
+ * assert(hasAmbientScope());
+ * ```
+ */
+export function hasAmbientScope(): boolean {
+  return isAmbient();
+}
+
+/**
+ * Returns the task that the caller is part of. Children of `gather` and the like are no tasks: there it is the
+ * task that called `gather`.
+ *
+ * @returns The task, or `undefined` outside of all.
+ *
+ * @example Name the task in a log line
+ * ```ts
+ * import { createTask, currentTask } from "@weft/async";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(await createTask(() => currentTask()?.name, { name: "worker" }), "worker");
+ * ```
+ *
+ * @see asyncio.current_task of Python 3.14.
+ */
+export function currentTask(): Task<unknown> | undefined {
+  return ambientTask();
+}
+
+/**
+ * Returns the signal of the scope that the caller runs in, for `fetch` and `Deno.*`.
+ *
+ * @returns The signal; outside of all scopes one that never aborts.
+ *
+ * @example Read a file that a timeout can cut short
+ * ```ts
+ * import { currentSignal, timeout } from "@weft/async";
+ *
+ * const text = await timeout(5000, () => Deno.readTextFile("deno.json", { signal: currentSignal() }));
+ * console.log(text.length > 0);
+ * ```
+ */
+export function currentSignal(): AbortSignal {
+  const scope = currentScope();
+  // A new one for each: listeners on one for ever would pile up.
+  return scope.parent === null ? new AbortController().signal : scope.signal;
+}
+
+/**
+ * Throws the reason if the scope that the caller runs in is aborted: a wait that does not wait, for loops that
+ * compute.
+ *
+ * @throws The reason of the abort.
+ *
+ * @example A loop that can be cancelled
+ * ```ts
+ * import { throwIfCancelled, yieldNow } from "@weft/async";
+ *
+ * for (let i = 0; i < 100; i++) {
+ *   throwIfCancelled();
+ *   await yieldNow({ budget: 10 });
+ * }
+ * ```
+ */
+export function throwIfCancelled(): void {
+  const scope = currentScope();
+  if (scope.aborted) throw scope.reason;
+}
+
+/**
+ * Returns all tasks that have not ended, those of groups included, parents before children.
+ *
+ * **Cost**: in proportion to the open scopes.
+ *
+ * @returns A new set.
+ *
+ * @example Count them
+ * ```ts
+ * import { allTasks, createTask } from "@weft/async";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const before = allTasks().size;
+ * const task = createTask(() => null);
+ * assertEquals(allTasks().size, before + 1);
+ * await task;
+ * ```
+ *
+ * @see asyncio.all_tasks of Python 3.14.
+ */
+export function allTasks(): Set<Task<unknown>> {
+  const found = new Set<Task<unknown>>();
+  const scopes: Scope[] = [sharedState().root];
+  for (let at = scopes.pop(); at !== undefined; at = scopes.pop()) {
+    if (at.task !== null) found.add(at.task as Task<unknown>);
+    scopes.push(...at.children().reverse());
+  }
+  return found;
+}

@@ -1,0 +1,190 @@
+/**
+ * The entry of an asynchronous program.
+ *
+ * @module
+ */
+
+import { currentScope, sharedState } from "../core/ambient.ts";
+import { CancelledError } from "../core/errors.ts";
+import { combineFailures, messageOf } from "../core/failures.ts";
+import type { Scope } from "../core/scope.ts";
+import {
+  checkStructured,
+  outsideAbort,
+  StructuredCall,
+  type StructuredOptions,
+} from "../core/structured_call.ts";
+import type { TaskFunction } from "../core/structured_call.ts";
+import { checkFlag, checkFunction } from "../core/validate.ts";
+import type { AwaitableState } from "./awaitable.ts";
+import { runBody } from "../core/body_call.ts";
+import { listenForSignals, stopListening } from "./signals.ts";
+import { startTask, Task, type TaskOwner } from "./task.ts";
+
+export type { StructuredOptions, TaskFunction };
+
+/** Options of {@linkcode run}. */
+export interface RunOptions extends StructuredOptions {
+  /**
+   * Whether SIGINT and SIGTERM (on Windows SIGINT and SIGBREAK) abort it. False for libraries and tests.
+   *
+   * @default {true}
+   */
+  signals?: boolean | undefined;
+}
+
+/**
+ * The main function has succeeded, but tasks that it left behind failed when they were cancelled.
+ *
+ * @example Read both
+ * ```ts
+ * import { createTask, LeftoverError, run, sleepForever } from "@weft/async";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const error = await assertRejects(() =>
+ *   run(async () => {
+ *     createTask(() => sleepForever().finally(() => { throw new Error("not saved"); }));
+ *     await null;
+ *     return 42;
+ *   }, { signals: false }), LeftoverError);
+ * assertEquals([error.result, error.errors.length], [42, 1]);
+ * ```
+ */
+export class LeftoverError extends AggregateError {
+  /** `"LeftoverError"`. */
+  override readonly name = "LeftoverError";
+  /** What the main function returned. */
+  readonly result: unknown;
+
+  /**
+   * Makes the error of a run.
+   *
+   * @param errors The failures, in order of completion.
+   * @param result What the main function returned.
+   */
+  constructor(errors: readonly unknown[], result: unknown) {
+    const tasks = errors.length === 1 ? "A task" : `${errors.length} tasks`;
+    super(
+      errors,
+      `${tasks} left at the end of run failed: ${
+        errors.map(messageOf).join("; ")
+      }`,
+      { cause: errors[0] },
+    );
+    this.result = result;
+  }
+}
+
+class RunCall<T> extends StructuredCall<T> implements TaskOwner {
+  #main: Task<T> | null = null;
+  #mainState: Exclude<AwaitableState, "pending"> | null = null;
+  #outcome: unknown;
+
+  override get label(): string {
+    return this.scope.name === undefined
+      ? "run"
+      : `run ${JSON.stringify(this.scope.name)}`;
+  }
+
+  start(main: TaskFunction<T>): void {
+    this.scope.run = this.scope;
+    this.#main = new Task<T>(main, this.scope, this, this.scope.name ?? "main");
+    this.begin();
+    startTask(this.#main as Task<unknown>, "now");
+  }
+
+  taskDone(
+    state: Exclude<AwaitableState, "pending">,
+    outcome: unknown,
+    task: object,
+  ): boolean {
+    if (this.#mainState === null && task === this.#main) {
+      this.#mainState = state;
+      this.#outcome = outcome;
+      if (state === "cancelled") this.cancelled = true;
+      if (state === "rejected") this.record(outcome, false);
+      this.scope.abort(new CancelledError(`${this.label} has ended`));
+      this.end();
+      return true;
+    }
+    // Before main ends somebody may still await it; afterwards nobody but this call can.
+    if (state !== "rejected" || this.#mainState === null) return false;
+    this.record(outcome, false);
+    return true;
+  }
+
+  protected override value(): T {
+    return this.#outcome as T;
+  }
+
+  protected override ownAbort(): T {
+    throw this.#outcome;
+  }
+
+  protected override failure(failures: readonly unknown[]): unknown {
+    return this.#mainState === "fulfilled"
+      ? new LeftoverError(failures, this.#outcome)
+      : combineFailures(failures);
+  }
+}
+
+/**
+ * Runs the main function of a program as a task, and ends with it.
+ *
+ * Independent tasks that are left at its end are cancelled and waited for. Inside another `run` it is a plain
+ * scope.
+ *
+ * **Cancellation**: SIGINT or SIGTERM aborts it; when everything has unwound, the signal is raised again, so that
+ * the shell sees 130 or 143. A second signal ends the process at once. **Failure**: the error of `main` as it is;
+ * with failures of what it left behind, an `AggregateError` with that of `main` first.
+ *
+ * @typeParam T What `main` returns.
+ * @param main The function, called with the signal of its task.
+ * @param options Its signal, name, grace, and whether to listen for signals of the system.
+ * @returns What `main` returns.
+ * @throws {LeftoverError} If `main` succeeded and a task that it left failed.
+ * @throws {TypeError} If an argument is of the wrong kind.
+ * @throws {StragglerError} If work still runs `grace` ms after an abort.
+ *
+ * @example The frame of a program
+ * ```ts
+ * import { gather, run, sleep } from "@weft/async";
+ *
+ * await run(async () => {
+ *   const [a, b] = await gather([() => sleep(2).then(() => 1), () => sleep(1).then(() => 2)]);
+ *   console.log(a + b); // 3
+ * });
+ * ```
+ *
+ * @see asyncio.run of Python 3.14: the same, but there the loop is made and closed, here it is the platform's.
+ */
+export function run<T>(
+  main: TaskFunction<T>,
+  options?: RunOptions,
+): Promise<T> {
+  try {
+    checkFunction("run", "main", main);
+    checkStructured("run", options);
+    checkFlag("run", "signals", options?.signals);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  const outer = currentScope();
+  if (outer.run !== null) return runBody("run", main, options);
+  const outside = outsideAbort(outer, options?.signal);
+  if (outside !== null) return Promise.reject(outside.reason);
+  const call = new RunCall<T>(outer, options);
+  const { scope } = call;
+  const { runs } = sharedState();
+  runs.add(scope);
+  if (options?.signals !== false) listenForSignals(scope);
+  call.start(main);
+  const done = () => closeRun(runs, scope);
+  call.promise.then(done, done);
+  return call.promise;
+}
+
+function closeRun(runs: Set<Scope>, scope: Scope): void {
+  runs.delete(scope);
+  stopListening(scope);
+}

@@ -1,0 +1,136 @@
+/**
+ * Waits for time to pass.
+ *
+ * @module
+ */
+
+import { currentScope } from "../core/ambient.ts";
+import { Alarm, arm, disarm } from "../core/clock.ts";
+import {
+  checkInstant,
+  checkMs,
+  checkOptions,
+  checkSignal,
+} from "../core/validate.ts";
+import {
+  Claim,
+  refusal,
+  type Waitable,
+  type WaitNode,
+  type WaitOptions,
+} from "../core/wait_queue.ts";
+
+export type { WaitOptions };
+
+class SleepAlarm extends Alarm {
+  claim: Claim<void> | null = null;
+
+  override ring(): void {
+    this.claim!.grant();
+  }
+}
+
+// Where a sleeper stands: it leaves when it is woken, and takes its alarm with it.
+const sleepers: Waitable<SleepAlarm> = {
+  remove: (node: WaitNode<SleepAlarm>) => disarm(node.payload),
+};
+
+function checkSleep(options: WaitOptions | undefined): void {
+  checkOptions("sleep", options);
+  checkSignal("sleep", options?.signal);
+}
+
+function startSleep(
+  ms: number,
+  options: WaitOptions | undefined,
+): Promise<void> {
+  const scope = currentScope();
+  const signal = options?.signal;
+  const refused = refusal(scope, signal);
+  if (refused !== null) return refused;
+  const claim = new Claim<void>(scope, signal);
+  const alarm = new SleepAlarm();
+  alarm.claim = claim;
+  claim.node(alarm).home = sleepers;
+  arm(alarm, ms);
+  return claim.promise;
+}
+
+/**
+ * Waits for some time. Others run meanwhile.
+ *
+ * **Cancellation**: rejects with the reason; its timer is gone.
+ *
+ * @param ms How many ms, at least; zero or less is the next turn of the clock, `Infinity` for ever.
+ * @param options Its signal.
+ * @throws {TypeError} If an argument is of the wrong kind.
+ * @throws {RangeError} If `ms` is NaN.
+ *
+ * @example Wait
+ * ```ts
+ * import { sleep } from "@weft/async";
+ *
+ * await sleep(5);
+ * ```
+ *
+ * @see asyncio.sleep of Python 3.14: seconds there. For `sleep(0)` see `yieldNow`.
+ */
+export function sleep(ms: number, options?: WaitOptions): Promise<void> {
+  try {
+    checkMs("sleep", "ms", ms);
+    checkSleep(options);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  return startSleep(ms, options);
+}
+
+/**
+ * Waits until an instant on the system's clock, also when that is set meanwhile.
+ *
+ * **Cancellation**: rejects with the reason; its timer is gone.
+ *
+ * @param at Epoch ms, or a `Date`. An instant that has passed is the next turn of the clock.
+ * @param options Its signal.
+ * @throws {TypeError} If an argument is of the wrong kind.
+ * @throws {RangeError} If `at` is no valid instant.
+ *
+ * @example Wait for the next full 10 ms
+ * ```ts
+ * import { sleepUntil } from "@weft/async";
+ *
+ * await sleepUntil(Math.ceil(Date.now() / 10) * 10);
+ * ```
+ */
+export async function sleepUntil(
+  at: number | Date,
+  options?: WaitOptions,
+): Promise<void> {
+  const until = checkInstant("sleep", "at", at);
+  checkSleep(options);
+  do await startSleep(until - Date.now(), options); while (Date.now() < until);
+}
+
+/**
+ * Waits until it is cancelled, and keeps the program alive.
+ *
+ * @param options Its signal.
+ * @throws The reason of the cancellation.
+ * @throws {TypeError} If an option is of the wrong kind.
+ *
+ * @example Serve until somebody says stop
+ * ```ts
+ * import { scope, sleepForever } from "@weft/async";
+ *
+ * await scope(async (_signal, self) => {
+ *   setTimeout(() => self.cancel(), 5);
+ *   await sleepForever();
+ * });
+ * ```
+ *
+ * @see trio.sleep_forever 0.31.
+ */
+export async function sleepForever(options?: WaitOptions): Promise<never> {
+  checkSleep(options);
+  for (;;) await startSleep(Infinity, options);
+}

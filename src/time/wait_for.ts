@@ -1,0 +1,115 @@
+/**
+ * Waits for foreign promises, with a way out.
+ *
+ * @module
+ */
+
+import { currentScope } from "../core/ambient.ts";
+import { Alarm, arm, disarm } from "../core/clock.ts";
+import { TimeoutError } from "../core/errors.ts";
+import { awaitForeign } from "../core/promise_hub.ts";
+import {
+  checkMs,
+  checkOptions,
+  checkSignal,
+  isThenable,
+  wrongKind,
+} from "../core/validate.ts";
+import {
+  type Claim,
+  refusal,
+  type Waitable,
+  type WaitNode,
+  type WaitOptions,
+} from "../core/wait_queue.ts";
+
+export type { WaitOptions };
+
+/** Options of {@linkcode waitFor}. */
+export interface WaitForOptions extends WaitOptions {
+  /**
+   * For how many ms to wait. `Infinity` for ever; zero or less only for what has settled already.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number | undefined;
+}
+
+class GiveUpAlarm extends Alarm {
+  readonly #claim: Claim<unknown>;
+  readonly #ms: number;
+
+  constructor(claim: Claim<unknown>, ms: number) {
+    super();
+    this.#claim = claim;
+    this.#ms = ms;
+  }
+
+  override ring(): void {
+    this.#claim.fail(
+      new TimeoutError(`The promise took longer than ${this.#ms} ms`),
+    );
+  }
+}
+
+const waits: Waitable<Alarm> = {
+  remove: (node: WaitNode<Alarm>) => disarm(node.payload),
+};
+
+/**
+ * Waits for a promise that knows nothing of scopes, so that the wait can be cancelled or run out of time. The
+ * promise itself goes on.
+ *
+ * **Cancellation**: rejects with the reason. **Cost**: waiting again and again for a long-lived promise leaves nothing
+ * on it.
+ *
+ * @typeParam T What the promise comes to.
+ * @param promise A promise or another thenable.
+ * @param options Its timeout and signal.
+ * @returns What the promise comes to.
+ * @throws {TimeoutError} If it takes longer than `timeout`.
+ * @throws {TypeError} If an argument is of the wrong kind; for a function see `timeout`.
+ * @throws {RangeError} If `timeout` is NaN.
+ *
+ * @example Do not wait for ever
+ * ```ts
+ * import { TimeoutError, waitFor } from "@weft/async";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const never = new Promise(() => {});
+ * await assertRejects(() => waitFor(never, { timeout: 5 }), TimeoutError);
+ * ```
+ *
+ * @see asyncio.wait_for of Python 3.14: it cancels what it waits for; a promise cannot be cancelled.
+ */
+export function waitFor<T>(
+  promise: PromiseLike<T>,
+  options?: WaitForOptions,
+): Promise<T> {
+  const timeout = options?.timeout ?? Infinity;
+  try {
+    if (!isThenable(promise)) {
+      throw wrongKind(
+        "wait",
+        "promise",
+        "a promise or another thenable",
+        promise,
+      );
+    }
+    checkOptions("wait", options);
+    checkMs("wait", "timeout", timeout);
+    checkSignal("wait", options?.signal);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  const scope = currentScope();
+  const refused = refusal(scope, options?.signal);
+  if (refused !== null) return refused;
+  const claim = awaitForeign<T>(promise, scope, options?.signal);
+  if (timeout !== Infinity) {
+    const alarm = new GiveUpAlarm(claim as unknown as Claim<unknown>, timeout);
+    claim.node<Alarm>(alarm).home = waits;
+    arm(alarm, timeout);
+  }
+  return claim.promise;
+}

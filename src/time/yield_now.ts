@@ -1,0 +1,77 @@
+/**
+ * Hands control to the event loop.
+ *
+ * @module
+ */
+
+import { currentScope } from "../core/ambient.ts";
+import { inNextTurn } from "../core/next_turn.ts";
+import { checkMs, checkOptions, checkSignal } from "../core/validate.ts";
+import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import type { WaitOptions } from "../core/wait_queue.ts";
+
+export type { WaitOptions };
+
+/** Options of {@linkcode yieldNow}. */
+export interface YieldOptions extends WaitOptions {
+  /**
+   * Yields only when that many ms have gone since the last time, and else returns at once.
+   *
+   * @default {0}
+   */
+  budget?: number | undefined;
+}
+
+// Who has yielded in this turn. Invariant: not empty ⇒ a wake-up is scheduled.
+const yielded = new WaitQueue<null>();
+const DONE = Promise.resolve();
+let lastYield = 0;
+
+function wake(): void {
+  // Before the budget is counted anew, so that what runs now starts with all of it.
+  lastYield = performance.now();
+  yielded.grantAll(undefined);
+}
+
+/**
+ * Lets the event loop run IO, timers and signals before the caller goes on. `await null` does not: it only goes
+ * behind the other microtasks.
+ *
+ * **Cancellation**: rejects with the reason, also when there is budget left.
+ *
+ * @param options Its budget and signal.
+ * @throws {TypeError} If an option is of the wrong kind.
+ * @throws {RangeError} If `budget` is NaN or negative.
+ *
+ * @example A long computation that lets others run
+ * ```ts
+ * import { yieldNow } from "@weft/async";
+ *
+ * let sum = 0;
+ * for (let i = 0; i < 100_000; i++) {
+ *   sum += i;
+ *   if (i % 1000 === 0) await yieldNow({ budget: 10 });
+ * }
+ * console.log(sum);
+ * ```
+ *
+ * @see asyncio.sleep(0) of Python 3.14.
+ */
+export function yieldNow(options?: YieldOptions): Promise<void> {
+  const budget = options?.budget ?? 0;
+  try {
+    checkOptions("yield", options);
+    checkMs("yield", "budget", budget, false);
+    checkSignal("yield", options?.signal);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  const scope = currentScope();
+  const refused = refusal(scope, options?.signal);
+  if (refused !== null) return refused;
+  if (budget > 0 && performance.now() - lastYield < budget) return DONE;
+  const first = yielded.size === 0;
+  const promise = enqueue<void, null>(yielded, null, scope, options?.signal);
+  if (first) inNextTurn(wake);
+  return promise;
+}

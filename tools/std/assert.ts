@@ -1,0 +1,3 @@
+/** `@std/assert` from npm. */
+// @ts-types="./assert.d.ts"
+export * from "npm:deno-std@1.4.0/assert/mod.js";
