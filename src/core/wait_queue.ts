@@ -107,7 +107,8 @@ export class Claim<T> extends Cancellable {
 
   /** Hands `value` over. False when the wait is already over: then the caller keeps the value. */
   grant(value: T): boolean {
-    if (!this.#leave("granted")) return false;
+    if (!this.#end("granted")) return false;
+    this.#leaveQueues();
     if (settleClaim === null) this.resolve(value);
     else settleClaim(this as unknown as Claim<unknown>, "resolve", value);
     return true;
@@ -127,25 +128,32 @@ export class Claim<T> extends Cancellable {
   }
 
   #rejectAs(state: "granted" | "cancelled", error: unknown): boolean {
-    if (!this.#leave(state)) return false;
+    if (!this.#end(state)) return false;
     if (settleClaim === null) this.reject(error);
     else settleClaim(this as unknown as Claim<unknown>, "reject", error);
+    // Only now, so that those whom a queue then expels or admits come after it.
+    this.#leaveQueues();
     return true;
   }
 
-  #leave(state: "granted" | "cancelled"): boolean {
+  /** Lets nothing else end the wait. False when it is already over. */
+  #end(state: "granted" | "cancelled"): boolean {
     if (this.state !== "queued") return false;
     this.state = state;
     this.unlink();
     if (this.#link !== null) this.#link.detach();
     this.#link = null;
+    return true;
+  }
+
+  #leaveQueues(): void {
+    const cancelled = this.state === "cancelled";
     for (let node = this.#node; node !== null; node = node.sibling) {
       const home = node.home;
       node.home = null;
-      home?.remove(node, state === "cancelled");
+      home?.remove(node, cancelled);
     }
     this.#node = null;
-    return true;
   }
 }
 
@@ -221,8 +229,7 @@ export interface WaitOptions {
  */
 export function refusal(
   scope: Scope,
-  signal: AbortSignal | undefined,
-): Promise<never> | null {
+  signal?: AbortSignal): Promise<never> | null {
   if (scope.aborted) return Promise.reject(scope.reason);
   if (signal !== undefined && signal.aborted) {
     return Promise.reject(signal.reason);

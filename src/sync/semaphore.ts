@@ -10,13 +10,7 @@ import { InvalidStateError } from "../core/errors.ts";
 import { attachInspect } from "../core/inspect.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { currentSignal } from "../task/current.ts";
-import {
-  checkCount,
-  checkFunction,
-  checkOptions,
-  checkSignal,
-  outOfRange,
-} from "../core/validate.ts";
+import { checkCount, checkFunction, checkOptions, checkSignal, outOfRange } from "../core/validate.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 
@@ -278,7 +272,7 @@ export class Semaphore {
 
   #checkAcquire(options: Pick<AcquireOptions, "weight"> | undefined): number {
     checkOptions("acquire permit", options);
-    const weight = options?.weight ?? 1;
+    const weight = options?.weight === undefined ? 1 : options.weight;
     checkCount("acquire permit", "weight", weight, 1, false);
     // One permit can be waited for even when there is none: `resize` may bring it.
     if (weight > 1 && weight > this.#capacity) {

@@ -58,7 +58,7 @@ function wake(): void {
  * @see asyncio.sleep(0) of Python 3.14.
  */
 export function yieldNow(options?: YieldOptions): Promise<void> {
-  const budget = options?.budget ?? 0;
+  const budget = options?.budget === undefined ? 0 : options.budget;
   try {
     checkOptions("yield", options);
     checkMs("yield", "budget", budget, false);
