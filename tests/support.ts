@@ -1,5 +1,10 @@
 /** What the tests share: turns of the event loop instead of real time, and looks at what is left behind. */
 
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
+
+import { isCancellation, waitFor } from "@weft/async";
+
 /** Lets the event loop go round until everything that needs no time has happened. */
 export async function settle(turns = 3): Promise<void> {
   for (let i = 0; i < turns; i++) {
@@ -58,4 +63,68 @@ export function seeded(seed: number): () => number {
     mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
     return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
   };
+}
+
+/** Work that a test ends by hand. */
+export interface Steered<T> {
+  /** What to pass to the call under test. */
+  readonly work: (signal: AbortSignal) => Promise<T>;
+  readonly succeed: (value: T) => void;
+  readonly fail: (error: unknown) => void;
+}
+
+/** Work that tells `log` what becomes of it. When it is cancelled it takes a turn to unwind, unless it is deaf. */
+export function steered<T = void>(log: string[], name: string, { deaf = false } = {}): Steered<T> {
+  const { promise, resolve, reject } = Promise.withResolvers<T>();
+  promise.catch(() => {});
+  const work = async (): Promise<T> => {
+    log.push(`${name} starts`);
+    try {
+      const value = await (deaf ? promise : waitFor(promise));
+      log.push(`${name} ends`);
+      return value;
+    } catch (error) {
+      if (isCancellation(error)) await unwind(log, name);
+      else log.push(`${name} fails`);
+      throw error;
+    }
+  };
+  return { work, succeed: resolve, fail: reject };
+}
+
+async function unwind(log: string[], name: string): Promise<void> {
+  log.push(`${name} is cancelled`);
+  await settle(1);
+  log.push(`${name} has unwound`);
+}
+
+/** Tells `log` how a call ends. */
+export function report(log: string[], call: PromiseLike<unknown>): Promise<void> {
+  return Promise.resolve(call).then(
+    (value) => void log.push(`returns ${JSON.stringify(value)}`),
+    (error) => void log.push(`throws ${error}`),
+  );
+}
+
+/** Collects garbage, so that a `WeakRef` tells whether something is still held. */
+export async function collectGarbage(): Promise<void> {
+  await settle();
+  setFlagsFromString("--expose-gc");
+  runInNewContext("gc")();
+}
+
+/**
+ * Runs `fn` with that many sources of random numbers, and names the seed of the one that fails. With `SEED` in the
+ * environment it runs that one only.
+ */
+export async function withSeeds(rounds: number, fn: (random: () => number) => Promise<void>): Promise<void> {
+  const given = Deno.env.get("SEED");
+  const first = given === undefined ? Math.floor(Math.random() * 2 ** 32) : Number(given);
+  for (let seed = first; seed < first + (given === undefined ? rounds : 1); seed++) {
+    try {
+      await fn(seeded(seed));
+    } catch (error) {
+      throw new Error(`It fails with SEED=${seed}`, { cause: error });
+    }
+  }
 }
