@@ -9,10 +9,10 @@ import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 /** The states of a `Future` or `Task`. */
 export type AwaitableState = "pending" | "fulfilled" | "rejected" | "cancelled";
 
-interface DoneCallback<Self> {
-  readonly fn: (self: Self) => void;
+interface DoneCallback {
+  // What was added, to find it by. Not typed by the object, which would make that invariant in `T`.
+  readonly fn: unknown;
   readonly call: () => void;
-  removed: boolean;
 }
 
 /**
@@ -29,7 +29,8 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   #outcome: unknown = undefined;
   // Invariant: not null ⇒ the state is pending.
   #waiters: WaitQueue<null> | null = null;
-  #callbacks: Set<DoneCallback<this>> | null = null;
+  // Invariant: what is in it has been neither called nor removed.
+  #callbacks: Set<DoneCallback> | null = null;
   #promise: Promise<T> | null = null;
   #settlePromise: (() => void) | null = null;
   // Whether somebody has received the failure, or will.
@@ -128,9 +129,10 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
     // A promise of its own for each: its reaction keeps the async context of the caller.
     let call!: () => void;
     const gate = new Promise<void>((resolve) => call = resolve);
-    const callback: DoneCallback<this> = { fn, call, removed: false };
-    void gate.then(() => callback.removed ? undefined : fn(this));
-    (this.#callbacks ??= new Set()).add(callback);
+    const callback: DoneCallback = { fn, call };
+    const callbacks = this.#callbacks ??= new Set();
+    callbacks.add(callback);
+    void gate.then(() => callbacks.delete(callback) ? fn(this) : undefined);
     if (this.done) call();
   }
 
@@ -138,24 +140,19 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
    * Takes callbacks back, also while they are being called.
    *
    * @param fn What was added.
-   * @returns How many there were.
+   * @returns How many there were that had not been called.
    */
   removeDoneCallback(fn: (self: this) => void): number {
     let count = 0;
-    for (const callback of this.#callbacks ?? []) {
-      if (callback.fn !== fn) continue;
-      callback.removed = true;
-      this.#callbacks!.delete(callback);
-      count++;
-    }
+    this.#callbacks?.forEach((callback, _, callbacks) => {
+      if (callback.fn === fn && callbacks.delete(callback)) count++;
+    });
     return count;
   }
 
   /** Shows the name and the state. */
   toString(): string {
-    return `${this.constructor.name} { name: ${
-      JSON.stringify(this.name)
-    }, state: "${this.#state}" }`;
+    return `${this.constructor.name} { name: ${JSON.stringify(this.name)}, state: "${this.#state}" }`;
   }
 
   static {
