@@ -28,12 +28,9 @@ export interface ErrorCause {
   cause?: unknown;
 }
 
-function withCause(message: string, options: ErrorCause): string {
-  if (!("cause" in options)) return message;
-  const { cause } = options;
-  return `${message}: ${
-    cause instanceof Error ? cause.message : String(cause)
-  }`;
+function withCause(message: string, { cause }: ErrorCause): string {
+  if (cause === undefined) return message;
+  return `${message}: ${cause instanceof Error ? cause.message : String(cause)}`;
 }
 
 /**
@@ -63,7 +60,7 @@ export class CancelledError extends DOMException {
     options: ErrorCause = {},
   ) {
     super(withCause(message, options), "AbortError");
-    if ("cause" in options) setCause(this, options.cause);
+    if (options.cause !== undefined) setCause(this, options.cause);
   }
 }
 
@@ -90,7 +87,7 @@ export class TimeoutError extends DOMException {
    */
   constructor(message = "The deadline has passed", options: ErrorCause = {}) {
     super(withCause(message, options), "TimeoutError");
-    if ("cause" in options) setCause(this, options.cause);
+    if (options.cause !== undefined) setCause(this, options.cause);
   }
 }
 
@@ -123,7 +120,7 @@ export class InvalidStateError extends DOMException {
     options: ErrorCause = {},
   ) {
     super(withCause(message, options), "InvalidStateError");
-    if ("cause" in options) setCause(this, options.cause);
+    if (options.cause !== undefined) setCause(this, options.cause);
   }
 }
 
@@ -169,9 +166,7 @@ export class StragglerError extends AggregateError {
   ) {
     super(
       failures,
-      `Work in ${call} still runs ${grace} ms after the abort: ${
-        stragglers.join(", ")
-      }`,
+      `Work in ${call} still runs ${grace} ms after the abort: ${stragglers.join(", ")}`,
       { cause: reason },
     );
     this.stragglers = stragglers;

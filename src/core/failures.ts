@@ -11,7 +11,7 @@ export function isCancellationOf(error: unknown, scope: Scope): boolean {
   if (!scope.aborted) return false;
   // The usual case first: a wait of ours rejects with the reason itself.
   return error === scope.reason ||
-    comesFrom(error, reasonsAround(scope), new Set());
+    comesFrom(error, reasonsAround(scope), new Map());
 }
 
 /** The reasons of all aborted scopes around: what holds an outer signal is cancelled with an outer reason. */
@@ -26,42 +26,44 @@ function reasonsAround(scope: Scope | null): Set<unknown> {
 function comesFrom(
   error: unknown,
   reasons: Set<unknown>,
-  seen: Set<unknown>,
+  judged: Map<object, boolean>,
 ): boolean {
   if (reasons.has(error)) return true;
-  if (typeof error !== "object" || error === null || seen.has(error)) {
-    return false;
+  if (typeof error !== "object" || error === null) return false;
+  let judgement = judged.get(error);
+  if (judgement === undefined) {
+    // While it is being judged: what leads back to itself comes from nothing.
+    judged.set(error, false);
+    judgement = isMadeOf(error, (part) => comesFrom(part, reasons, judged));
+    judged.set(error, judgement);
   }
-  seen.add(error);
-  const { name, cause, errors, suppressed } = error as {
+  return judgement;
+}
+
+function isMadeOf(error: object, judge: (part: unknown) => boolean): boolean {
+  const { name, cause, errors, error: own, suppressed } = error as {
     name?: unknown;
     cause?: unknown;
     errors?: unknown;
+    error?: unknown;
     suppressed?: unknown;
   };
   if (name === "AbortError") return true;
   if (error instanceof AggregateError && Array.isArray(errors)) {
-    return errors.length > 0 &&
-      errors.every((part) => comesFrom(part, reasons, seen));
+    return errors.length > 0 && errors.every(judge);
   }
-  if (name === "SuppressedError") {
-    return comesFrom((error as { error?: unknown }).error, reasons, seen) &&
-      comesFrom(suppressed, reasons, seen);
-  }
-  return cause !== undefined && comesFrom(cause, reasons, seen);
+  if (name === "SuppressedError") return judge(own) && judge(suppressed);
+  return cause !== undefined && judge(cause);
 }
 
 /** Gives `error` a cause, unless it has one or cannot take one. */
 export function giveCause(error: unknown, cause: unknown): void {
-  if (
-    !(error instanceof Error) || error === cause || error.cause !== undefined
-  ) return;
-  if (Object.isExtensible(error)) setCause(error, cause);
+  if (error instanceof Error && error !== cause && error.cause === undefined) setCause(error, cause);
 }
 
-/** Sets `cause` as the platform does: not enumerable. */
+/** Sets `cause` as the platform does, not enumerable, if the error can take one. */
 export function setCause(error: object, cause: unknown): void {
-  Object.defineProperty(error, "cause", {
+  Reflect.defineProperty(error, "cause", {
     value: cause,
     configurable: true,
     writable: true,
