@@ -32,38 +32,13 @@
 
 // Run and start
 export { LeftoverError, run, type RunOptions } from "./src/task/run.ts";
-export {
-  createTask,
-  type CreateTaskOptions,
-  Task,
-  type TaskFunction,
-} from "./src/task/create_task.ts";
-export {
-  TaskGroup,
-  TaskGroupError,
-  type TaskGroupOptions,
-} from "./src/task/task_group.ts";
-export {
-  Awaitable,
-  type AwaitableState,
-  Future,
-  type FutureOptions,
-} from "./src/task/future.ts";
-export {
-  allTasks,
-  currentSignal,
-  currentTask,
-  hasAmbientScope,
-  throwIfCancelled,
-} from "./src/task/current.ts";
+export { createTask, type CreateTaskOptions, Task, type TaskFunction } from "./src/task/create_task.ts";
+export { TaskGroup, TaskGroupError, type TaskGroupOptions } from "./src/task/task_group.ts";
+export { Awaitable, type AwaitableState, Future, type FutureOptions } from "./src/task/future.ts";
+export { allTasks, currentSignal, currentTask, hasAmbientScope, throwIfCancelled } from "./src/task/current.ts";
 
 // Combine
-export {
-  gather,
-  type Gathered,
-  type GatheredSettled,
-  type GatherOptions,
-} from "./src/compose/gather.ts";
+export { gather, type Gathered, type GatheredSettled, type GatherOptions } from "./src/compose/gather.ts";
 export {
   asCompleted,
   type AsCompletedOptions,
@@ -72,41 +47,17 @@ export {
 } from "./src/compose/as_completed.ts";
 export { map, type MapOptions, Results } from "./src/compose/map.ts";
 export { firstSuccess, race, type RaceOptions } from "./src/compose/race.ts";
-export type {
-  DiscardOptions,
-  Entry,
-  EntryResult,
-} from "./src/compose/gather.ts";
-export {
-  type ReturnWhen,
-  wait,
-  type WaitManyOptions,
-  type WaitResult,
-} from "./src/compose/wait.ts";
+export type { DiscardOptions, Entry, EntryResult } from "./src/compose/gather.ts";
+export { type ReturnWhen, wait, type WaitManyOptions, type WaitResult } from "./src/compose/wait.ts";
 
 // Time
-export {
-  sleep,
-  sleepForever,
-  sleepUntil,
-  type WaitOptions,
-} from "./src/time/sleep.ts";
+export { sleep, sleepForever, sleepUntil, type WaitOptions } from "./src/time/sleep.ts";
 export { yieldNow, type YieldOptions } from "./src/time/yield_now.ts";
-export {
-  Deadline,
-  moveOnAfter,
-  type TimedFunction,
-  timeout,
-  timeoutAt,
-} from "./src/time/timeout.ts";
+export { Deadline, moveOnAfter, type TimedFunction, timeout, timeoutAt } from "./src/time/timeout.ts";
 export { waitFor, type WaitForOptions } from "./src/time/wait_for.ts";
 
 // Cancel
-export {
-  CancelScope,
-  scope,
-  type StructuredOptions,
-} from "./src/task/scope.ts";
+export { CancelScope, scope, type StructuredOptions } from "./src/task/scope.ts";
 export { cleanup, shield, type ShieldOptions } from "./src/task/shield.ts";
 export {
   CancelledError,
@@ -118,8 +69,4 @@ export {
 } from "./src/core/errors.ts";
 
 // Limit
-export {
-  type AcquireOptions,
-  Permit,
-  Semaphore,
-} from "./src/sync/semaphore.ts";
+export { type AcquireOptions, Permit, Semaphore } from "./src/sync/semaphore.ts";

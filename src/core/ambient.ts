@@ -38,14 +38,10 @@ function makeShared(): Shared {
   // deno-lint-ignore no-process-global -- looked up, not imported: browsers have no `node:` modules
   const hooks = (globalThis as { process?: NodeJS }).process
     ?.getBuiltinModule?.("node:async_hooks");
-  const storage: Storage | null = hooks === undefined
-    ? null
-    : new hooks.AsyncLocalStorage();
+  const storage: Storage | null = hooks === undefined ? null : new hooks.AsyncLocalStorage();
   return {
     storage,
-    runOutside: hooks === undefined
-      ? (fn) => fn()
-      : hooks.AsyncLocalStorage.snapshot(),
+    runOutside: hooks === undefined ? (fn) => fn() : hooks.AsyncLocalStorage.snapshot(),
     root: new Scope(null, "root"),
     runs: new Set(),
   };
@@ -83,10 +79,10 @@ export function currentScope(): Scope {
   return scope;
 }
 
-/** Calls `fn(arg)` with `scope` as the ambient one. */
-export function runInScope<A, R>(scope: Scope, fn: (arg: A) => R, arg: A): R {
+/** Calls `fn` with `scope` as the ambient one. */
+export function runInScope<A extends unknown[], R>(scope: Scope, fn: (...args: A) => R, ...args: A): R {
   if (storage === undefined) sharedState();
-  return storage === null ? fn(arg) : storage!.run(scope, fn, arg);
+  return storage === null ? fn(...args) : storage!.run(scope, fn, ...args);
 }
 
 /**

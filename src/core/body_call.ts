@@ -6,12 +6,7 @@
 
 import { currentScope } from "./ambient.ts";
 import type { Scope } from "./scope.ts";
-import {
-  outsideAbort,
-  StructuredCall,
-  type StructuredOptions,
-  type TaskFunction,
-} from "./structured_call.ts";
+import { outsideAbort, StructuredCall, type StructuredOptions, type TaskFunction } from "./structured_call.ts";
 
 /** The engine of a structured call whose work is one function. */
 export class BodyCall<T> extends StructuredCall<T> {
@@ -29,15 +24,11 @@ export class BodyCall<T> extends StructuredCall<T> {
   }
 
   override get label(): string {
-    return this.scope.name === undefined
-      ? this.kind
-      : `${this.kind} ${JSON.stringify(this.scope.name)}`;
+    return this.scope.name === undefined ? this.kind : `${this.kind} ${JSON.stringify(this.scope.name)}`;
   }
 
-  /** Runs the function with `arg`. */
-  start<A>(fn: (arg: A) => T | PromiseLike<T>, arg: A): Promise<T> {
-    this.runBody(fn, arg, (value) => this.#value = value);
-    return this.promise;
+  override bodyDone(value: T): void {
+    this.#value = value;
   }
 
   protected override value(): T {
@@ -60,5 +51,5 @@ export function runBody<T>(
   const outside = outsideAbort(outer, options?.signal);
   if (outside !== null) return Promise.reject(outside.reason);
   const call = new BodyCall<T>(kind, outer, options);
-  return call.start(fn, call.scope.signal);
+  return call.runBody(fn, call.scope.signal);
 }

@@ -18,25 +18,36 @@ import { inNextTurn } from "./next_turn.ts";
 const MAX_DELAY = 2 ** 31 - 1;
 const SMALL = 64;
 
-const { setTimeout: nativeSetTimeout, clearTimeout: nativeClearTimeout } =
-  globalThis;
+const { setTimeout: nativeSetTimeout, clearTimeout: nativeClearTimeout } = globalThis;
 
 type TimerId = ReturnType<typeof setTimeout>;
 
+/** What an {@linkcode Alarm} wakes. */
+export interface Sleeper {
+  /** Called when due. Must settle waits or abort scopes, and not throw. */
+  ring(): void;
+}
+
 /** Something that happens at an instant, unless it is disarmed before. To be armed once: the heap may still hold it. */
-export abstract class Alarm {
-  // Invariant: armed ⇔ it is in the heap and counted as live, or has a timer of the faked clock.
-  armed = false;
+export class Alarm {
+  // Invariant: not null ⇔ it is in the heap and counted as live, or has a timer of the faked clock. One that is
+  // disarmed may stay in the heap for a while, and keeps nothing alive there.
+  sleeper: Sleeper | null = null;
   /** When it is due, on the scale of `performance.now`; or, under fake time, of `Date.now`. */
   at = 0;
   order = 0;
-  /** Whether it runs on the faked clock. */
-  faked = false;
-  /** Takes back the timer of the faked clock. */
+  /** Takes back the timer of the faked clock, if it runs on that. */
   clearFaked: (() => void) | null = null;
 
-  /** Called when due. Must settle waits or abort scopes, and not throw. */
-  abstract ring(): void;
+  /** Whether it will ring. */
+  get armed(): boolean {
+    return this.sleeper !== null;
+  }
+
+  /** How many ms are left until it is due. */
+  get remaining(): number {
+    return this.at - (this.clearFaked === null ? performance.now() : Date.now());
+  }
 }
 
 const heap: Alarm[] = [];
@@ -50,30 +61,31 @@ function isFaked(): boolean {
   return globalThis.setTimeout !== nativeSetTimeout;
 }
 
-/** Rings `alarm` in `ms` from now, at once (but not in this turn) when that is zero or less. */
-export function arm(alarm: Alarm, ms: number): void {
-  if (isFaked()) return armFaked(alarm, ms);
-  alarm.armed = true;
-  alarm.at = performance.now() + (ms > 0 ? ms : 0);
-  alarm.order = orders++;
-  live++;
-  push(alarm);
-  if (alarm.at < timerAt) schedule();
+/** Wakes `sleeper` in `ms` from now, at once (but not in this turn) when that is zero or less. */
+export function arm(sleeper: Sleeper, ms: number): Alarm {
+  const alarm = new Alarm();
+  alarm.sleeper = sleeper;
+  if (isFaked()) armFaked(alarm, ms);
+  else {
+    alarm.at = performance.now() + (ms > 0 ? ms : 0);
+    alarm.order = orders++;
+    live++;
+    push(alarm);
+    if (alarm.at < timerAt) schedule();
+  }
+  return alarm;
 }
 
 /** Takes the alarm back. Doing it twice does nothing. */
 export function disarm(alarm: Alarm): void {
-  if (!alarm.armed) return;
-  alarm.armed = false;
-  if (alarm.faked) return alarm.clearFaked!();
+  if (alarm.sleeper === null) return;
+  alarm.sleeper = null;
+  if (alarm.clearFaked !== null) return alarm.clearFaked();
   live--;
-  if (live === 0) tidyLater();
-  else if (heap.length > SMALL && heap.length > 2 * live) sweep();
-}
-
-/** How many milliseconds are left until the alarm is due. */
-export function remaining(alarm: Alarm): number {
-  return alarm.at - (alarm.faked ? Date.now() : performance.now());
+  if (live === 0) {
+    heap.length = 0;
+    tidyLater();
+  } else if (heap.length > SMALL && heap.length > 2 * live) sweep();
 }
 
 function armFaked(alarm: Alarm, ms: number): void {
@@ -82,12 +94,11 @@ function armFaked(alarm: Alarm, ms: number): void {
   const start = () => {
     const left = alarm.at - Date.now();
     id = left > MAX_DELAY ? setTimeout(start, MAX_DELAY) : setTimeout(() => {
-      alarm.armed = false;
-      alarm.ring();
+      const sleeper = alarm.sleeper;
+      alarm.sleeper = null;
+      sleeper?.ring();
     }, Math.max(0, left));
   };
-  alarm.armed = true;
-  alarm.faked = true;
   alarm.at = Date.now() + ms;
   alarm.clearFaked = () => clearTimeout(id);
   runOutside(start);
@@ -117,14 +128,15 @@ function onTimer(): void {
   // All that is due rings in one turn, so that equal deadlines are seen together.
   for (
     let first = heap[0];
-    first !== undefined && (!first.armed || first.at <= at);
+    first !== undefined && (first.sleeper === null || first.at <= at);
     first = heap[0]
   ) {
     pop();
-    if (!first.armed) continue;
-    first.armed = false;
+    const sleeper = first.sleeper;
+    if (sleeper === null) continue;
+    first.sleeper = null;
     live--;
-    first.ring();
+    sleeper.ring();
   }
   if (live === 0) heap.length = 0;
   // What rang may have armed something and scheduled already.
@@ -137,9 +149,7 @@ function tidyLater(): void {
   tidying = true;
   inNextTurn(() => {
     tidying = false;
-    if (live > 0) return;
-    heap.length = 0;
-    if (timer !== undefined) unschedule();
+    if (live === 0 && timer !== undefined) unschedule();
   });
 }
 
@@ -161,7 +171,7 @@ function pop(): void {
 
 function sweep(): void {
   let kept = 0;
-  for (const alarm of heap) if (alarm.armed) heap[kept++] = alarm;
+  for (const alarm of heap) if (alarm.sleeper !== null) heap[kept++] = alarm;
   heap.length = kept;
   for (let i = (kept >> 1) - 1; i >= 0; i--) siftDown(i);
 }

@@ -4,61 +4,36 @@
  * @module
  */
 
-import { Alarm, arm, disarm, remaining } from "./clock.ts";
+import { type Alarm, arm, disarm, type Sleeper } from "./clock.ts";
 import { TimeoutError } from "./errors.ts";
 import { giveCause } from "./failures.ts";
 import { BodyCall } from "./body_call.ts";
 
-class CallAlarm extends Alarm {
-  readonly #call: DeadlineCall<unknown>;
-
-  constructor(call: DeadlineCall<unknown>) {
-    super();
-    this.#call = call;
-  }
-
-  override ring(): void {
-    this.#call.expire();
-  }
-}
-
 /** The engine of a structured call with one function and a deadline. */
-export class DeadlineCall<T> extends BodyCall<T> {
+export class DeadlineCall<T> extends BodyCall<T> implements Sleeper {
   /** Whether its own deadline passed before it ended. */
   expired = false;
   #ms = Infinity;
-  #alarm: CallAlarm | null = null;
+  #alarm: Alarm | null = null;
   #error: TimeoutError | null = null;
-
-  /** Runs `fn(arg)` with the deadline `ms` from now. */
-  startWithin<A>(
-    ms: number,
-    fn: (arg: A) => T | PromiseLike<T>,
-    arg: A,
-  ): Promise<T> {
-    this.setDeadline(ms);
-    return this.start(fn, arg);
-  }
 
   /** Moves the deadline to `ms` from now. */
   setDeadline(ms: number): void {
     if (this.#alarm !== null) disarm(this.#alarm);
     this.#alarm = null;
     this.#ms = ms;
-    if (ms <= 0) return this.expire();
-    if (ms === Infinity) return;
-    this.#alarm = new CallAlarm(this as DeadlineCall<unknown>);
-    arm(this.#alarm, ms);
+    if (ms <= 0) this.ring();
+    else if (ms !== Infinity) this.#alarm = arm(this, ms);
   }
 
   /** How many ms are left. */
   get remaining(): number {
-    if (this.#alarm !== null) return Math.max(0, remaining(this.#alarm));
+    if (this.#alarm !== null) return Math.max(0, this.#alarm.remaining);
     return this.expired ? 0 : this.#ms;
   }
 
   /** The deadline has passed. */
-  expire(): void {
+  ring(): void {
     // When an outer deadline passed in the same turn the abort changes nothing; this one has expired all the same.
     this.expired = true;
     if (this.scope.aborted) return;

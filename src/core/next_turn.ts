@@ -20,8 +20,9 @@ function fromMessageChannel(): (fn: () => void) => void {
 }
 
 // A timer of 0 ms is no substitute: platforms raise it to 1 ms or, when nested, to 4.
-const nextMacrotask: (fn: () => void) => void =
-  typeof setImmediate === "function" ? setImmediate : fromMessageChannel();
+const nextMacrotask: (fn: () => void) => void = typeof setImmediate === "function"
+  ? setImmediate
+  : fromMessageChannel();
 
 /** Calls `fn` in the next turn of the event loop, in an empty context. */
 export function inNextTurn(fn: () => void): void {

@@ -33,6 +33,11 @@ function hubOf(promise: PromiseLike<unknown>): WaitQueue<null> {
   return queue;
 }
 
+/** Counts as waiting for `promise`, without a wait: its failure never becomes an unhandled rejection. */
+export function observeForeign(promise: PromiseLike<unknown>): void {
+  hubOf(promise);
+}
+
 /** Begins a wait for `promise`, which is neither aborted nor kept by it. */
 export function awaitForeign<T>(
   promise: PromiseLike<T>,

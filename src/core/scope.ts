@@ -75,9 +75,7 @@ export class Scope extends Link {
   get label(): string {
     if (this.name !== undefined) return this.name;
     const { task } = this;
-    return task !== null && task !== this.parent?.task
-      ? task.name
-      : "a nested call";
+    return task !== null && task !== this.parent?.task ? task.name : "a nested call";
   }
 
   /** The native signal of this scope, made when somebody first asks for it. */

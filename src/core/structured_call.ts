@@ -14,18 +14,12 @@
 
 import { type AbortLink, attachToSignal } from "./abort_hub.ts";
 import { runInScope } from "./ambient.ts";
-import { Alarm, arm, disarm } from "./clock.ts";
+import { type Alarm, arm, disarm } from "./clock.ts";
 import { CancelledError, StragglerError } from "./errors.ts";
 import { combineFailures, isCancellationOf } from "./failures.ts";
 import { surface } from "./next_turn.ts";
 import { Scope, type ScopeKeeper } from "./scope.ts";
-import {
-  checkMs,
-  checkOptions,
-  checkSignal,
-  isThenable,
-  wrongKind,
-} from "./validate.ts";
+import { checkMs, checkOptions, checkSignal, isThenable, wrongKind } from "./validate.ts";
 
 /** Work, as it is passed to a structured call: called with the signal of the scope that it runs in. */
 export type TaskFunction<T> = (signal: AbortSignal) => T | PromiseLike<T>;
@@ -81,23 +75,9 @@ export function observe<T>(
   } else ok(value as T);
 }
 
-class GraceAlarm extends Alarm {
-  readonly #over: () => void;
-
-  constructor(over: () => void) {
-    super();
-    this.#over = over;
-  }
-
-  override ring(): void {
-    this.#over();
-  }
-}
-
 /** The engine of one structured call. */
 export abstract class StructuredCall<T> implements ScopeKeeper {
   readonly scope: Scope;
-  readonly promise: Promise<T>;
   /** Whether some of its work ended by cancellation. */
   cancelled = false;
   /** The genuine failures, in order of completion. */
@@ -108,9 +88,10 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   readonly #signal: AbortSignal | undefined;
   #link: AbortLink | null = null;
   readonly #grace: number;
-  #graceAlarm: GraceAlarm | null = null;
-  #resolve!: (value: T) => void;
-  #reject!: (error: unknown) => void;
+  #graceAlarm: Alarm | null = null;
+  // What it has come to, and the promise of that, each as soon as there is one.
+  #outcome: { value: T } | { error: unknown } | null = null;
+  #promised: PromiseWithResolvers<T> | null = null;
 
   constructor(
     outer: Scope,
@@ -132,10 +113,15 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
       if (signal.aborted) this.scope.beginAborted(signal.reason);
       else this.#link = attachToSignal(signal, this.scope);
     }
-    this.promise = new Promise<T>((resolve, reject) => {
-      this.#resolve = resolve;
-      this.#reject = reject;
-    });
+  }
+
+  /** What the call returns. */
+  get promise(): Promise<T> {
+    if (this.#promised === null) {
+      this.#promised = Promise.withResolvers<T>();
+      if (this.#outcome !== null) this.#keep(this.#outcome);
+    }
+    return this.#promised.promise;
   }
 
   /** The value, when nothing failed and nothing was cancelled that matters. */
@@ -151,6 +137,11 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
 
   /** Gives away the values that nobody gets, because the call rejects. */
   protected discard(): void {}
+
+  /** Why the work was aborted. */
+  protected get abortReason(): unknown {
+    return this.scope.reason;
+  }
 
   /** The error that the genuine failures make. */
   protected failure(failures: readonly unknown[]): unknown {
@@ -199,34 +190,63 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     );
   }
 
-  /** Runs the one function that is all of this call's work. */
-  runBody<A>(
-    fn: (arg: A) => unknown,
-    arg: A,
-    ok: (value: never) => void,
-  ): void {
+  /**
+   * Runs the one function that is all of this call's work, and returns what the call returns.
+   *
+   * Usually the call ends in the reaction to that function, which then settles the promise returned; one that
+   * has to wait for more, or may have to be left to stragglers, needs a promise of its own.
+   */
+  runBody<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): Promise<T> {
     this.begin();
-    runInScope(this.scope, (arg: A) => {
-      let value: unknown;
-      try {
-        value = fn(arg);
-      } catch (error) {
-        return this.fail(error);
-      }
-      observe(value, (value) => {
-        ok(value as never);
-        this.end();
-      }, (error) => this.fail(error));
-    }, arg);
+    let value: unknown;
+    try {
+      value = runInScope(this.scope, fn, ...args);
+    } catch (error) {
+      this.fail(error);
+      return this.promise;
+    }
+    if (value instanceof Promise && this.#grace === Infinity) {
+      return value.then((value) => this.#endBody(value), (error) => this.#failBody(error));
+    }
+    observe(value, (value) => {
+      this.bodyDone(value as never);
+      this.end();
+    }, (error) => this.fail(error));
+    return this.promise;
   }
 
+  #endBody(value: unknown): T | Promise<T> {
+    this.bodyDone(value as never);
+    this.end();
+    return this.#settled();
+  }
+
+  #failBody(error: unknown): T | Promise<T> {
+    this.fail(error);
+    return this.#settled();
+  }
+
+  #settled(): T | Promise<T> {
+    const outcome = this.#outcome;
+    if (outcome === null) return this.promise;
+    if ("error" in outcome) throw outcome.error;
+    return outcome.value;
+  }
+
+  /** Takes what the function of {@linkcode runBody} returned. */
+  bodyDone(_value: never): void {}
+
   aborted(): void {
+    this.startGrace();
+  }
+
+  /** Bounds the wait for what has been aborted. Doing it twice does nothing. */
+  protected startGrace(): void {
     if (
       this.#grace === Infinity || this.state !== "open" ||
       this.#graceAlarm !== null
     ) return;
-    this.#graceAlarm = new GraceAlarm(() => this.#leave());
-    arm(this.#graceAlarm, this.#grace);
+    this.#graceAlarm = arm({ ring: () => this.#leave() }, this.#grace);
   }
 
   childless(): void {
@@ -249,22 +269,29 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     this.state = "ended";
     this.unwatch();
     scope.end();
-    if (!left) this.#settle();
+    if (!left) this.#settle(this.#comeTo());
+  }
+
+  #settle(outcome: { value: T } | { error: unknown }): void {
+    this.#outcome = outcome;
+    if ("error" in outcome) this.discard();
+    if (this.#promised !== null) this.#keep(outcome);
+  }
+
+  #keep(outcome: { value: T } | { error: unknown }): void {
+    if ("error" in outcome) this.#promised!.reject(outcome.error);
+    else this.#promised!.resolve(outcome.value);
   }
 
   /** The outcome rules: genuine failures, the outside's reason, its own abort, the value. */
-  #settle(): void {
-    if (this.failures !== null) {
-      return this.#reject(this.failure(this.failures));
-    }
-    const outside = this.cancelled
-      ? outsideAbort(this.#outer, this.#signal)
-      : null;
-    if (outside !== null) return this.#reject(outside.reason);
+  #comeTo(): { value: T } | { error: unknown } {
+    if (this.failures !== null) return { error: this.failure(this.failures) };
+    const outside = this.cancelled ? outsideAbort(this.#outer, this.#signal) : null;
+    if (outside !== null) return { error: outside.reason };
     try {
-      this.#resolve(this.cancelled ? this.ownAbort() : this.value());
+      return { value: this.cancelled ? this.ownAbort() : this.value() };
     } catch (error) {
-      this.#reject(error);
+      return { error };
     }
   }
 
@@ -278,18 +305,10 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   #leave(): void {
     if (this.state !== "open") return;
     this.state = "left";
-    const { reason } = this.scope;
     this.unwatch();
     this.scope.leave();
-    this.discard();
-    this.#reject(
-      new StragglerError(
-        this.label,
-        this.stragglers(),
-        this.#grace,
-        this.failures ?? [],
-        reason,
-      ),
-    );
+    this.#settle({
+      error: new StragglerError(this.label, this.stragglers(), this.#grace, this.failures ?? [], this.abortReason),
+    });
   }
 }

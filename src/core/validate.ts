@@ -10,9 +10,7 @@ function show(value: unknown): string {
     return `function ${value.name || "(anonymous)"}`;
   }
   if (typeof value === "object" && value !== null) {
-    return Array.isArray(value)
-      ? "an array"
-      : `an object (${value.constructor?.name ?? "no prototype"})`;
+    return Array.isArray(value) ? "an array" : `an object (${value.constructor?.name ?? "no prototype"})`;
   }
   return typeof value === "bigint" ? `${value}n` : String(value);
 }

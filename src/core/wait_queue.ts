@@ -229,7 +229,8 @@ export interface WaitOptions {
  */
 export function refusal(
   scope: Scope,
-  signal?: AbortSignal): Promise<never> | null {
+  signal?: AbortSignal,
+): Promise<never> | null {
   if (scope.aborted) return Promise.reject(scope.reason);
   if (signal !== undefined && signal.aborted) {
     return Promise.reject(signal.reason);

@@ -8,21 +8,9 @@ import { currentScope, sharedState } from "../core/ambient.ts";
 import type { Scope } from "../core/scope.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { Awaitable, type AwaitableState } from "./awaitable.ts";
-import {
-  checkTask,
-  type CreateTaskOptions,
-  startTask,
-  Task,
-  type TaskOwner,
-} from "./task.ts";
+import { checkTask, type CreateTaskOptions, startTask, Task, type TaskOwner } from "./task.ts";
 
-export {
-  Awaitable,
-  type AwaitableState,
-  type CreateTaskOptions,
-  Task,
-  type TaskFunction,
-};
+export { Awaitable, type AwaitableState, type CreateTaskOptions, Task, type TaskFunction };
 
 /**
  * Schedules `fn` as a task that is independent of the scope it is called in.
@@ -62,7 +50,7 @@ export function createTask<T>(
   // Who keeps the scope of a `run` is a task owner as well.
   const owner = run === null ? null : run.keeper as unknown as TaskOwner;
   const task = new Task<T>(fn, run ?? sharedState().root, owner, options?.name);
-  startTask(task as Task<unknown>, options?.eager === true ? "now" : "soon");
+  startTask(task, options?.eager === true ? "now" : "soon");
   return task;
 }
 

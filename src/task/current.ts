@@ -4,11 +4,7 @@
  * @module
  */
 
-import {
-  currentScope,
-  hasAmbientScope as isAmbient,
-  sharedState,
-} from "../core/ambient.ts";
+import { currentScope, hasAmbientScope as isAmbient, sharedState } from "../core/ambient.ts";
 import type { Scope } from "../core/scope.ts";
 import { Awaitable, type AwaitableState } from "./awaitable.ts";
 import { ambientTask, type Task } from "./task.ts";

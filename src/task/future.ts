@@ -106,9 +106,7 @@ export class Future<T> extends Awaitable<T> {
     if (this.done) return false;
     this.settle(
       "cancelled",
-      reason === undefined
-        ? new CancelledError(`${this.name} was cancelled`)
-        : reason,
+      reason === undefined ? new CancelledError(`${this.name} was cancelled`) : reason,
     );
     return true;
   }

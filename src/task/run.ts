@@ -8,12 +8,7 @@ import { currentScope, sharedState } from "../core/ambient.ts";
 import { CancelledError } from "../core/errors.ts";
 import { combineFailures, messageOf } from "../core/failures.ts";
 import type { Scope } from "../core/scope.ts";
-import {
-  checkStructured,
-  outsideAbort,
-  StructuredCall,
-  type StructuredOptions,
-} from "../core/structured_call.ts";
+import { checkStructured, outsideAbort, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { checkFlag, checkFunction } from "../core/validate.ts";
 import type { AwaitableState } from "./awaitable.ts";
@@ -66,9 +61,7 @@ export class LeftoverError extends AggregateError {
     const tasks = errors.length === 1 ? "A task" : `${errors.length} tasks`;
     super(
       errors,
-      `${tasks} left at the end of run failed: ${
-        errors.map(messageOf).join("; ")
-      }`,
+      `${tasks} left at the end of run failed: ${errors.map(messageOf).join("; ")}`,
       { cause: errors[0] },
     );
     this.result = result;
@@ -81,16 +74,14 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
   #outcome: unknown;
 
   override get label(): string {
-    return this.scope.name === undefined
-      ? "run"
-      : `run ${JSON.stringify(this.scope.name)}`;
+    return this.scope.name === undefined ? "run" : `run ${JSON.stringify(this.scope.name)}`;
   }
 
   start(main: TaskFunction<T>): void {
     this.scope.run = this.scope;
     this.#main = new Task<T>(main, this.scope, this, this.scope.name ?? "main");
     this.begin();
-    startTask(this.#main as Task<unknown>, "now");
+    startTask(this.#main, "now");
   }
 
   taskDone(
@@ -122,9 +113,7 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
   }
 
   protected override failure(failures: readonly unknown[]): unknown {
-    return this.#mainState === "fulfilled"
-      ? new LeftoverError(failures, this.#outcome)
-      : combineFailures(failures);
+    return this.#mainState === "fulfilled" ? new LeftoverError(failures, this.#outcome) : combineFailures(failures);
   }
 }
 

@@ -7,11 +7,7 @@
 import { currentScope } from "../core/ambient.ts";
 import { CancelledError } from "../core/errors.ts";
 import type { Scope } from "../core/scope.ts";
-import {
-  checkStructured,
-  outsideAbort,
-  type StructuredOptions,
-} from "../core/structured_call.ts";
+import { checkStructured, outsideAbort, type StructuredOptions } from "../core/structured_call.ts";
 import { checkFunction } from "../core/validate.ts";
 import { BodyCall } from "../core/body_call.ts";
 
@@ -44,9 +40,7 @@ export class CancelScope {
    */
   cancel(reason?: unknown): boolean {
     return this.#scope.abort(
-      reason === undefined
-        ? new CancelledError("The scope was cancelled")
-        : reason,
+      reason === undefined ? new CancelledError("The scope was cancelled") : reason,
     );
   }
 }
@@ -99,8 +93,5 @@ export function scope<T>(
   const outside = outsideAbort(outer, options?.signal);
   if (outside !== null) return Promise.reject(outside.reason);
   const call = new CancelScopeCall<T>("scope", outer, options);
-  return call.start(
-    (self) => fn(call.scope.signal, self),
-    new CancelScope(call.scope),
-  );
+  return call.runBody(fn, call.scope.signal, new CancelScope(call.scope));
 }

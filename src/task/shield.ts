@@ -79,7 +79,8 @@ export function shield<T>(
     return Promise.reject(error);
   }
   const call = new DeadlineCall<T>("shield", currentScope(), undefined, true);
-  return call.startWithin(options?.timeout ?? Infinity, fn, call.scope.signal);
+  call.setDeadline(options?.timeout ?? Infinity);
+  return call.runBody(fn, call.scope.signal);
 }
 
 class Cleanup {

@@ -31,15 +31,11 @@ function processOf(): ProcessLike | undefined {
   const { process } = globalThis as unknown as {
     process?: Partial<ProcessLike>;
   };
-  return typeof process?.on === "function" && typeof process.kill === "function"
-    ? process as ProcessLike
-    : undefined;
+  return typeof process?.on === "function" && typeof process.kill === "function" ? process as ProcessLike : undefined;
 }
 
 function names(process: ProcessLike): string[] {
-  return process.platform === "win32"
-    ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM"];
+  return process.platform === "win32" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
 }
 
 function onSignal(signal: string): void {
@@ -67,9 +63,7 @@ export function listenForSignals(scope: Scope): void {
   if (process === undefined) return;
   runs.add(scope);
   if (runs.size === 1) {
-    runOutside(() =>
-      names(process).forEach((name) => process.on(name, onSignal))
-    );
+    runOutside(() => names(process).forEach((name) => process.on(name, onSignal)));
   }
 }
 

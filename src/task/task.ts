@@ -9,12 +9,7 @@ import { CancelledError } from "../core/errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { Scope, type ScopeKeeper } from "../core/scope.ts";
 import { observe, type TaskFunction } from "../core/structured_call.ts";
-import {
-  checkFlag,
-  checkFunction,
-  checkOptions,
-  wrongKind,
-} from "../core/validate.ts";
+import { checkFlag, checkFunction, checkOptions, wrongKind } from "../core/validate.ts";
 import { Awaitable, type AwaitableState } from "./awaitable.ts";
 
 /** Options of `createTask` and `TaskGroup.createTask`. */
@@ -136,9 +131,7 @@ export class Task<T> extends Awaitable<T> {
     const scope = this.#scope;
     if (!scope.aborted) {
       scope.abort(
-        reason === undefined
-          ? new CancelledError(`${this.name} was cancelled`)
-          : reason,
+        reason === undefined ? new CancelledError(`${this.name} was cancelled`) : reason,
       );
     }
     if (this.#fn !== null) this.#finish("cancelled", scope.reason);
@@ -157,7 +150,7 @@ export class Task<T> extends Awaitable<T> {
   }
 
   #schedule(when: "now" | "soon" | Promise<void>): void {
-    if (when === "now") runInScope(this.#scope, () => this.#run(), undefined);
+    if (when === "now") runInScope(this.#scope, () => this.#run());
     else {
       // The reaction runs in the caller's async context; only the scope in it is replaced.
       (when === "soon" ? READY : when).then(() => {
@@ -201,9 +194,10 @@ export class Task<T> extends Awaitable<T> {
       scope.keeper = Task.#keeper;
       return Task.#keeper.childless(scope);
     }
-    scope.end();
+    // Before the scope ends: the owner may end with its last child, and has to know of a failure by then.
     const taken = this.#owner !== null &&
       this.#owner.taskDone(state, outcome, this);
+    scope.end();
     this.settle(state, outcome, taken);
   }
 

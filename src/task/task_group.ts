@@ -20,26 +20,17 @@
 import { currentScope } from "../core/ambient.ts";
 import { attachAsyncDispose } from "../core/dispose.ts";
 import { attachInspect } from "../core/inspect.ts";
-import { CancelledError, InvalidStateError } from "../core/errors.ts";
+import { CancelledError, InvalidStateError, StragglerError } from "../core/errors.ts";
 import { isCancellationOf, messageOf } from "../core/failures.ts";
+import { surface } from "../core/next_turn.ts";
+import { awaitForeign } from "../core/promise_hub.ts";
 import { abortAll, type Scope } from "../core/scope.ts";
-import {
-  checkStructured,
-  outsideAbort,
-  StructuredCall,
-  type StructuredOptions,
-} from "../core/structured_call.ts";
+import { checkStructured, outsideAbort, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { checkCount, checkFlag, checkFunction } from "../core/validate.ts";
 import { Claim } from "../core/wait_queue.ts";
 import { Awaitable, type AwaitableState } from "./awaitable.ts";
-import {
-  checkTask,
-  type CreateTaskOptions,
-  startTask,
-  Task,
-  type TaskOwner,
-} from "./task.ts";
+import { checkTask, type CreateTaskOptions, startTask, Task, type TaskOwner } from "./task.ts";
 
 export { Awaitable, type AwaitableState, type CreateTaskOptions, Task };
 export type { StructuredOptions, TaskFunction };
@@ -87,9 +78,7 @@ export class TaskGroupError extends AggregateError {
    * @param label What the group is called.
    */
   constructor(errors: readonly unknown[], label = "TaskGroup") {
-    const count = errors.length === 1
-      ? "1 failure"
-      : `${errors.length} failures`;
+    const count = errors.length === 1 ? "1 failure" : `${errors.length} failures`;
     super(errors, `${count} in ${label}: ${errors.map(messageOf).join("; ")}`, {
       cause: errors[0],
     });
@@ -113,9 +102,7 @@ function findIn<E>(
 ): E | undefined {
   for (const error of errors) {
     if (error instanceof type) return error;
-    const inner = error instanceof AggregateError
-      ? findIn(error.errors, type)
-      : undefined;
+    const inner = error instanceof AggregateError ? findIn(error.errors, type) : undefined;
     if (inner !== undefined) return inner;
   }
   return undefined;
@@ -135,7 +122,9 @@ class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   readonly #queued = new Map<object, () => void>();
   readonly #starting = new Map<object, StartReport>();
   #running = 0;
-  #inBlock: boolean;
+  // Whether the body, or the block around a group made with `new`, is still at work.
+  #inBody = true;
+  #forgotten = false;
   #cancelReason: { reason: unknown } | null = null;
   #body: { value: T } | { error: unknown } | null = null;
 
@@ -146,15 +135,14 @@ class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   ) {
     super(outer, options, { abandonable });
     this.selfJoined = !abandonable;
-    this.#inBlock = abandonable;
+    // The block of a group made with `new` has no value of its own.
+    if (abandonable) this.#body = { value: undefined as T };
     this.#concurrency = options?.concurrency ?? Infinity;
     this.#supervise = options?.supervise === true;
   }
 
   override get label(): string {
-    return this.scope.name === undefined
-      ? "TaskGroup"
-      : `TaskGroup ${JSON.stringify(this.scope.name)}`;
+    return this.scope.name === undefined ? "TaskGroup" : `TaskGroup ${JSON.stringify(this.scope.name)}`;
   }
 
   /** Why no task may start any more: its end, or the reason of an abort. */
@@ -194,15 +182,9 @@ class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     if (report !== undefined) this.#starting.set(task, report);
     if (options?.eager === true || this.#running < this.#concurrency) {
       this.#running++;
-      startTask(
-        task as Task<unknown>,
-        options?.eager === true ? "now" : "soon",
-      );
+      startTask(task, options?.eager === true ? "now" : "soon");
     } else {
-      startTask(
-        task as Task<unknown>,
-        new Promise<void>((open) => this.#queued.set(task, open)),
-      );
+      startTask(task, new Promise<void>((open) => this.#queued.set(task, open)));
     }
     return task;
   }
@@ -212,9 +194,7 @@ class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     outcome: unknown,
     task: object,
   ): boolean {
-    const report = this.#starting.size > 0
-      ? this.#starting.get(task)
-      : undefined;
+    const report = this.#starting.size > 0 ? this.#starting.get(task) : undefined;
     if (report !== undefined) this.#starting.delete(task);
     // One that was cancelled while it was queued has no place to give back.
     if (this.#queued.size === 0 || !this.#queued.delete(task)) this.#running--;
@@ -245,30 +225,54 @@ class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     abortAll(scopes, reason);
     // One that has not started ends at once.
     for (const task of tasks) task.cancel(reason);
+    this.#boundWait();
   }
 
   override aborted(): void {
-    super.aborted();
+    this.#boundWait();
     // Nobody opens the gates of the queued any more.
     for (const task of [...this.#queued.keys()]) {
       (task as Task<unknown>).cancel(this.scope.reason);
     }
   }
 
+  /** Starts the grace once all that is left to wait for has been aborted. */
+  #boundWait(): void {
+    const bodyToo = this.selfJoined && this.scope.aborted;
+    if (this.closedBy !== null && (bodyToo || !this.#inBody)) this.startGrace();
+  }
+
+  #leaveBody(): void {
+    this.#inBody = false;
+    this.#boundWait();
+  }
+
   /** The block of a group made with `new` has called `join`, or has ended. */
   leaveBlock(): void {
-    if (!this.#inBlock) return;
-    this.#inBlock = false;
+    if (!this.#inBody) return;
+    this.#leaveBody();
     this.end();
   }
 
   override abandoned(): void {
+    this.#forgotten = true;
     super.abandoned();
     this.leaveBlock();
   }
 
-  bodyDone(value: T): void {
+  /** Whether nobody was left to end it: its scope has ended before its block. */
+  get forgotten(): boolean {
+    return this.#forgotten;
+  }
+
+  /** Whether what it has rejected with is more than its cancellation. */
+  isFailure(error: unknown): boolean {
+    return this.failures !== null || error instanceof StragglerError;
+  }
+
+  override bodyDone(value: T): void {
     this.#body = { value };
+    this.#leaveBody();
   }
 
   /** The body has thrown. Failures of tasks come through {@linkcode taskDone}. */
@@ -276,11 +280,10 @@ class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     const reason = this.#cancelReason?.reason;
     if (isCancellationOf(error, this.scope)) this.cancelled = true;
     // It was told by a task, or a refused one, that `cancel` has been called: no failure, but no value either.
-    else if (
-      reason !== undefined &&
-      (error === reason || (error as Error).cause === reason)
-    ) this.#body = { error };
-    else this.record(error, true);
+    else if (reason !== undefined && (error === reason || (error as Error | null)?.cause === reason)) {
+      this.#body = { error };
+    } else this.record(error, true);
+    this.#leaveBody();
     this.end();
   }
 
@@ -295,8 +298,25 @@ class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   }
 
   protected override failure(failures: readonly unknown[]): unknown {
-    return new TaskGroupError(failures, this.label);
+    // A body that awaits a task which failed throws the same error again.
+    return new TaskGroupError([...new Set(failures)], this.label);
   }
+
+  protected override get abortReason(): unknown {
+    return this.scope.aborted ? super.abortReason : this.#cancelReason?.reason;
+  }
+
+  protected override stragglers(): string[] {
+    const bodyOnly = this.selfJoined && this.#inBody && this.scope.children().every((child) => this.#isTask(child));
+    return bodyOnly ? [...super.stragglers(), "its function"] : super.stragglers();
+  }
+}
+
+function isWithin(inner: Scope | null, outer: Scope): boolean {
+  for (; inner !== null; inner = inner.parent) {
+    if (inner === outer) return true;
+  }
+  return false;
 }
 
 function checkGroup(options: TaskGroupOptions | undefined): void {
@@ -369,12 +389,14 @@ export class TaskGroup {
       return;
     }
     checkGroup(options);
-    this.#call = new GroupCall<unknown>(currentScope(), options, true);
+    const call = new GroupCall<unknown>(currentScope(), options, true);
+    this.#call = call;
     // The block itself, until `join` or the end of it.
-    this.#call.begin();
-    this.#call.bodyDone(undefined);
-    // Observed from the start: a group that was aborted and then forgotten has failed nobody.
-    this.#call.promise.catch(() => {});
+    call.begin();
+    // Observed from the start: only what nobody is left to receive surfaces.
+    call.promise.catch((error) => {
+      if (call.forgotten && !this.#joined && call.isFailure(error)) surface(error);
+    });
   }
 
   /**
@@ -404,12 +426,7 @@ export class TaskGroup {
     if (outside !== null) return Promise.reject(outside.reason);
     const call = new GroupCall<T>(outer, options, false);
     const group = new TaskGroup(call as unknown as TaskGroupOptions);
-    call.runBody(
-      (group) => fn(group, call.scope.signal),
-      group,
-      (value) => call.bodyDone(value),
-    );
-    return call.promise;
+    return call.runBody(fn, group, call.scope.signal);
   }
 
   /** The name it was given. */
@@ -534,9 +551,7 @@ export class TaskGroup {
    */
   cancel(reason?: unknown): void {
     this.#call.cancel(
-      reason === undefined
-        ? new CancelledError(`${this.#call.label} was cancelled`)
-        : reason,
+      reason === undefined ? new CancelledError(`${this.#call.label} was cancelled`) : reason,
     );
   }
 
@@ -553,11 +568,23 @@ export class TaskGroup {
         "Cannot join TaskGroup: TaskGroup.run joins it by itself",
       );
     }
-    this.#joined = true;
-    // This wait is the block's, and was cancelled with the group.
-    if (call.scope.aborted) call.cancelled = true;
+    const scope = currentScope();
+    if (isWithin(scope, call.scope)) {
+      throw new InvalidStateError("Cannot join TaskGroup: it ends only after the task that joins it");
+    }
+    // An abort of such a scope reaches the group, and comes back as its outcome when the tasks have ended.
+    if (isWithin(call.scope, scope)) {
+      this.#joined = true;
+      // This wait is the block's, and was cancelled with the group.
+      if (call.scope.aborted) call.cancelled = true;
+      call.leaveBlock();
+      await call.promise;
+      return;
+    }
+    if (scope.aborted) throw scope.reason;
     call.leaveBlock();
-    await call.promise;
+    const claim = awaitForeign(call.promise, scope);
+    await claim.promise.finally(() => this.#joined = claim.state === "granted");
   }
 
   /** Shows the name and what runs. */
@@ -571,16 +598,14 @@ export class TaskGroup {
       TaskGroup.prototype,
       async function (this: TaskGroup): Promise<void> {
         // After a `join` its caller has the outcome.
-        if (this.#joined) {
-          return await this.#call.promise.then(
-            () => {},
-            () => {},
-          ) as void;
-        }
+        if (this.#joined) return void await this.#call.promise.catch(() => {});
         this.#joined = true;
         this.cancel();
         this.#call.leaveBlock();
-        await this.#call.promise;
+        await this.#call.promise.catch((error) => {
+          // A cancellation is seen at the next wait of the block; thrown here it would suppress the block's error.
+          if (this.#call.isFailure(error)) throw error;
+        });
       },
     );
   }

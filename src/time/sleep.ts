@@ -5,35 +5,20 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { Alarm, arm, disarm } from "../core/clock.ts";
-import {
-  checkInstant,
-  checkMs,
-  checkOptions,
-  checkSignal,
-} from "../core/validate.ts";
-import {
-  Claim,
-  refusal,
-  type Waitable,
-  type WaitNode,
-  type WaitOptions,
-} from "../core/wait_queue.ts";
+import { type Alarm, arm, disarm, type Sleeper } from "../core/clock.ts";
+import { checkInstant, checkMs, checkOptions, checkSignal } from "../core/validate.ts";
+import { Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
 
-class SleepAlarm extends Alarm {
-  claim: Claim<void> | null = null;
-
-  override ring(): void {
-    this.claim!.grant();
+class SleepClaim extends Claim<void> implements Sleeper {
+  ring(): void {
+    this.grant();
   }
 }
 
-// Where a sleeper stands: it leaves when it is woken, and takes its alarm with it.
-const sleepers: Waitable<SleepAlarm> = {
-  remove: (node: WaitNode<SleepAlarm>) => disarm(node.payload),
-};
+// Where a sleeper stands: it leaves when it is woken or cancelled, and takes its alarm with it.
+const bed: Waitable<Alarm> = { remove: (node: WaitNode<Alarm>) => disarm(node.payload) };
 
 function checkSleep(options: WaitOptions | undefined): void {
   checkOptions("sleep", options);
@@ -48,11 +33,8 @@ function startSleep(
   const signal = options?.signal;
   const refused = refusal(scope, signal);
   if (refused !== null) return refused;
-  const claim = new Claim<void>(scope, signal);
-  const alarm = new SleepAlarm();
-  alarm.claim = claim;
-  claim.node(alarm).home = sleepers;
-  arm(alarm, ms);
+  const claim = new SleepClaim(scope, signal);
+  claim.node(arm(claim, ms)).home = bed;
   return claim.promise;
 }
 

@@ -7,11 +7,7 @@
 import { currentScope } from "../core/ambient.ts";
 import { DeadlineCall } from "../core/deadline.ts";
 import { InvalidStateError, TimeoutError } from "../core/errors.ts";
-import {
-  checkStructured,
-  outsideAbort,
-  type StructuredOptions,
-} from "../core/structured_call.ts";
+import { checkStructured, outsideAbort, type StructuredOptions } from "../core/structured_call.ts";
 import { checkFunction, checkInstant, checkMs } from "../core/validate.ts";
 
 export { type StructuredOptions, TimeoutError };
@@ -95,11 +91,8 @@ function start<T>(
   const outside = outsideAbort(outer, options?.signal);
   if (outside !== null) return Promise.reject(outside.reason);
   const timed = new call(kind, outer, options);
-  return timed.startWithin(
-    ms,
-    (deadline) => fn(timed.scope.signal, deadline),
-    new Deadline(timed),
-  );
+  timed.setDeadline(ms);
+  return timed.runBody(fn, timed.scope.signal, new Deadline(timed));
 }
 
 function check(

@@ -5,23 +5,11 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { Alarm, arm, disarm } from "../core/clock.ts";
+import { type Alarm, arm, disarm } from "../core/clock.ts";
 import { TimeoutError } from "../core/errors.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
-import {
-  checkMs,
-  checkOptions,
-  checkSignal,
-  isThenable,
-  wrongKind,
-} from "../core/validate.ts";
-import {
-  type Claim,
-  refusal,
-  type Waitable,
-  type WaitNode,
-  type WaitOptions,
-} from "../core/wait_queue.ts";
+import { checkMs, checkOptions, checkSignal, isThenable, wrongKind } from "../core/validate.ts";
+import { refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
 
@@ -33,23 +21,6 @@ export interface WaitForOptions extends WaitOptions {
    * @default {Infinity}
    */
   timeout?: number | undefined;
-}
-
-class GiveUpAlarm extends Alarm {
-  readonly #claim: Claim<unknown>;
-  readonly #ms: number;
-
-  constructor(claim: Claim<unknown>, ms: number) {
-    super();
-    this.#claim = claim;
-    this.#ms = ms;
-  }
-
-  override ring(): void {
-    this.#claim.fail(
-      new TimeoutError(`The promise took longer than ${this.#ms} ms`),
-    );
-  }
 }
 
 const waits: Waitable<Alarm> = {
@@ -86,7 +57,7 @@ export function waitFor<T>(
   promise: PromiseLike<T>,
   options?: WaitForOptions,
 ): Promise<T> {
-  const timeout = options?.timeout ?? Infinity;
+  const timeout = options?.timeout === undefined ? Infinity : options.timeout;
   try {
     if (!isThenable(promise)) {
       throw wrongKind(
@@ -107,9 +78,8 @@ export function waitFor<T>(
   if (refused !== null) return refused;
   const claim = awaitForeign<T>(promise, scope, options?.signal);
   if (timeout !== Infinity) {
-    const alarm = new GiveUpAlarm(claim as unknown as Claim<unknown>, timeout);
-    claim.node<Alarm>(alarm).home = waits;
-    arm(alarm, timeout);
+    const giveUp = () => claim.fail(new TimeoutError(`The promise took longer than ${timeout} ms`));
+    claim.node(arm({ ring: giveUp }, timeout)).home = waits;
   }
   return claim.promise;
 }
