@@ -14,30 +14,22 @@
  * @module
  */
 
-import {
-  checkStructured,
-  type StructuredOptions,
-  type TaskFunction,
-} from "../core/structured_call.ts";
+import { currentScope } from "../core/ambient.ts";
+import { checkStructured, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
 import { checkCount, checkFlag } from "../core/validate.ts";
 import {
   checkDiscard,
   type DiscardOptions,
   type Entry,
   type EntryResult,
+  ignoreEntry,
+  nameOfEntry,
   readEntries,
   startEntry,
 } from "./entries.ts";
 import { Results, streamResults } from "./result_stream.ts";
 
-export {
-  type DiscardOptions,
-  type Entry,
-  type EntryResult,
-  Results,
-  type StructuredOptions,
-  type TaskFunction,
-};
+export { type DiscardOptions, type Entry, type EntryResult, Results, type StructuredOptions, type TaskFunction };
 
 /** Options of {@linkcode asCompleted}. */
 export interface AsCompletedOptions extends StructuredOptions, DiscardOptions {
@@ -48,7 +40,8 @@ export interface AsCompletedOptions extends StructuredOptions, DiscardOptions {
    */
   settled?: boolean | undefined;
   /**
-   * How many functions may run at once; the others start in order as these end.
+   * How many functions may run at once; the others start in order as these end. Promises, which run already,
+   * do not count.
    *
    * @default {Infinity}
    */
@@ -74,7 +67,7 @@ export type Completed<T> = PromiseSettledResult<T> & CompletedPlace;
  * abort of the scope of the call aborts the work; one of the scope that reads ends only that read, and one may go on
  * reading. `break` aborts the rest and waits for it.
  *
- * @typeParam T What the entries come to.
+ * @typeParam E The entries.
  * @param entries Functions and promises: an iterable, read to its end first, or a record.
  * @param options Concurrency, settled, signal, name, grace, onDiscard.
  * @returns An async iterator, to be read with `for await`.
@@ -93,20 +86,20 @@ export type Completed<T> = PromiseSettledResult<T> & CompletedPlace;
  *
  * @see asyncio.as_completed of Python 3.14: it leaves the rest running after a failure or `break`.
  */
-export function asCompleted<T>(
-  entries: Iterable<Entry<T>> | Readonly<Record<string, Entry<T>>>,
+export function asCompleted<E extends Entry<unknown>>(
+  entries: Iterable<E> | Readonly<Record<string, E>>,
   options?: AsCompletedOptions & { settled?: false | undefined },
-): Results<Awaited<T>>;
+): Results<EntryResult<E>>;
 /** With `settled: true`. */
-export function asCompleted<T>(
-  entries: Iterable<Entry<T>> | Readonly<Record<string, Entry<T>>>,
+export function asCompleted<E extends Entry<unknown>>(
+  entries: Iterable<E> | Readonly<Record<string, E>>,
   options: AsCompletedOptions & { settled: true },
-): Results<Completed<Awaited<T>>>;
+): Results<Completed<EntryResult<E>>>;
 /** With `settled` known at run time only. */
-export function asCompleted<T>(
-  entries: Iterable<Entry<T>> | Readonly<Record<string, Entry<T>>>,
+export function asCompleted<E extends Entry<unknown>>(
+  entries: Iterable<E> | Readonly<Record<string, E>>,
   options: AsCompletedOptions,
-): Results<Awaited<T> | Completed<Awaited<T>>>;
+): Results<EntryResult<E> | Completed<EntryResult<E>>>;
 export function asCompleted(
   entries: Iterable<Entry<unknown>> | Readonly<Record<string, Entry<unknown>>>,
   options?: AsCompletedOptions,
@@ -118,21 +111,24 @@ export function asCompleted(
   if (options?.concurrency !== undefined) {
     checkCount(action, "concurrency", options.concurrency, 1, true);
   }
-  const { list, keys } = readEntries(action, entries);
+  const read = readEntries(action, entries);
+  const { list, keys } = read;
+  if (outsideAbort(currentScope(), options?.signal) !== null) list.forEach(ignoreEntry);
   const settled = options?.settled === true;
-  const place = (index: number): CompletedPlace =>
-    keys === null ? { index } : { index, key: keys[index]! };
-  return streamResults<Entry<unknown>, unknown>(
+  const order = startingOrder(list);
+  const place = (nth: number): CompletedPlace => {
+    const index = order[nth]!;
+    return keys === null ? { index } : { index, key: keys[index]! };
+  };
+  return streamResults<number, unknown>(
     {
       kind: "asCompleted",
-      open: () => list[Symbol.iterator](),
-      start: (entry, scope, _index, ok, no) =>
-        startEntry(entry, scope, scope.signal, ok, no),
-      fulfilled: (value, index) =>
-        settled ? { status: "fulfilled", value, ...place(index) } : value,
-      rejected: settled
-        ? (reason, index) => ({ status: "rejected", reason, ...place(index) })
-        : undefined,
+      name: (nth) => nameOfEntry(read, order[nth]!),
+      open: () => order[Symbol.iterator](),
+      free: (index) => typeof list[index] !== "function",
+      start: (index, scope, _nth, ok, no) => startEntry(list[index]!, scope, scope.signal, ok, no),
+      fulfilled: (value, nth) => settled ? { status: "fulfilled", value, ...place(nth) } : value,
+      rejected: settled ? (reason, nth) => ({ status: "rejected", reason, ...place(nth) }) : undefined,
       // The input is finite, and all of it is to start now: results may wait without bound.
       concurrency: options?.concurrency ?? Infinity,
       bound: Infinity,
@@ -141,4 +137,11 @@ export function asCompleted(
     options,
     true,
   );
+}
+
+/** The indices of the promises, which run already and are to be heard of in any case, then those of the functions. */
+function startingOrder(list: readonly Entry<unknown>[]): number[] {
+  const isFunction = (index: number) => typeof list[index] === "function";
+  const indices = [...list.keys()];
+  return [...indices.filter((index) => !isFunction(index)), ...indices.filter(isFunction)];
 }

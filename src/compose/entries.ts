@@ -4,13 +4,9 @@
  * @module
  */
 
-import { awaitForeign } from "../core/promise_hub.ts";
+import { awaitForeign, observeForeign } from "../core/promise_hub.ts";
 import type { Scope } from "../core/scope.ts";
-import {
-  observe,
-  type StructuredOptions,
-  type TaskFunction,
-} from "../core/structured_call.ts";
+import { observe, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
 import { isThenable, wrongKind } from "../core/validate.ts";
 import { surface } from "../core/next_turn.ts";
 import { Awaitable } from "../task/awaitable.ts";
@@ -42,15 +38,14 @@ export interface EntryList {
 /** Reads entries from an iterable or a record. Throws before anything is started. */
 export function readEntries(action: string, entries: unknown): EntryList {
   const rule = "an iterable or a record of functions and promises";
-  if (typeof entries !== "object" || entries === null || isThenable(entries)) {
-    throw wrongKind(action, "entries", rule, entries);
-  }
-  const isIterable =
-    typeof (entries as Iterable<unknown>)[Symbol.iterator] === "function";
+  if (
+    typeof entries !== "object" || entries === null || isThenable(entries) ||
+    // It has no keys, and so would pass for an empty record.
+    Symbol.asyncIterator in entries
+  ) throw wrongKind(action, "entries", rule, entries);
+  const isIterable = typeof (entries as Iterable<unknown>)[Symbol.iterator] === "function";
   const keys = isIterable ? null : Object.keys(entries);
-  const list: unknown[] = isIterable
-    ? [...entries as Iterable<unknown>]
-    : Object.values(entries);
+  const list: unknown[] = isIterable ? [...entries as Iterable<unknown>] : Object.values(entries);
   for (let i = 0; i < list.length; i++) {
     const entry = list[i];
     if (typeof entry === "function" || isThenable(entry)) continue;
@@ -62,6 +57,30 @@ export function readEntries(action: string, entries: unknown): EntryList {
     );
   }
   return { list: list as Entry<unknown>[], keys };
+}
+
+/** What messages call an entry. */
+export function nameOfEntry({ list, keys }: EntryList, index: number): string {
+  const entry = list[index];
+  return keys?.[index] ?? (typeof entry === "function" && entry.name || `entries[${index}]`);
+}
+
+/** What to return when the outside of the call is aborted, so that it may not begin. */
+export function refuseEntries(
+  { list }: EntryList,
+  outer: Scope,
+  options: StructuredOptions | undefined,
+): Promise<never> | null {
+  const outside = outsideAbort(outer, options?.signal);
+  if (outside === null) return null;
+  list.forEach(ignoreEntry);
+  return Promise.reject(outside.reason);
+}
+
+/** Leaves a promise to itself. Its failure is no news: the call that was to await it has one of its own to tell. */
+export function ignoreEntry(entry: Entry<unknown>): void {
+  if (entry instanceof Awaitable) observeForeign(entry.promise);
+  else if (entry instanceof Promise) observeForeign(entry);
 }
 
 /** Throws unless `onDiscard` is absent or a function. */
@@ -111,8 +130,11 @@ function observePromise(
   ok: (value: unknown) => void,
   no: (error: unknown) => void,
 ): void {
-  // A wait for one of ours belongs to the ambient scope already, and sees a task that awaits itself.
-  if (promise instanceof Awaitable) promise.then(ok, no);
+  if (scope.aborted) {
+    ignoreEntry(promise);
+    no(scope.reason);
+  } // A wait for one of ours belongs to the ambient scope already, and sees a task that awaits itself.
+  else if (promise instanceof Awaitable) promise.then(ok, no);
   else awaitForeign(promise, scope).promise.then(ok, no);
 }
 

@@ -19,29 +19,13 @@
 import { currentScope, runInScope } from "../core/ambient.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import type { Scope } from "../core/scope.ts";
-import {
-  checkStructured,
-  outsideAbort,
-  StructuredCall,
-  type StructuredOptions,
-} from "../core/structured_call.ts";
+import { checkStructured, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { checkCount, checkFlag } from "../core/validate.ts";
-import { checkDiscard, discard, readEntries, startEntry } from "./entries.ts";
-import type {
-  DiscardOptions,
-  Entry,
-  EntryList,
-  EntryResult,
-} from "./entries.ts";
+import { checkDiscard, discard, nameOfEntry, readEntries, refuseEntries, startEntry } from "./entries.ts";
+import type { DiscardOptions, Entry, EntryList, EntryResult } from "./entries.ts";
 
-export type {
-  DiscardOptions,
-  Entry,
-  EntryResult,
-  StructuredOptions,
-  TaskFunction,
-};
+export type { DiscardOptions, Entry, EntryResult, StructuredOptions, TaskFunction };
 
 /** Options of {@linkcode gather}. */
 export interface GatherOptions extends StructuredOptions, DiscardOptions {
@@ -52,7 +36,8 @@ export interface GatherOptions extends StructuredOptions, DiscardOptions {
    */
   settled?: boolean | undefined;
   /**
-   * How many functions may run at once; the others start in order as these end.
+   * How many functions may run at once; the others start in order as these end. Promises, which run already,
+   * do not count.
    *
    * @default {Infinity}
    */
@@ -73,6 +58,8 @@ class GatherCall extends StructuredCall<unknown> {
   readonly #settled: boolean;
   // Invariant: an index is in it ⇔ that entry has come to something that is a result.
   readonly #results: unknown[];
+  // What has started and not ended; kept only where somebody may ask.
+  readonly #running: Set<number> | null;
   #next = 0;
 
   constructor(
@@ -85,46 +72,56 @@ class GatherCall extends StructuredCall<unknown> {
     this.#options = options;
     this.#settled = options?.settled === true;
     this.#results = new Array(entries.list.length);
+    this.#running = options?.grace === undefined ? null : new Set();
   }
 
   override get label(): string {
-    return this.scope.name === undefined
-      ? "gather"
-      : `gather ${JSON.stringify(this.scope.name)}`;
+    return this.scope.name === undefined ? "gather" : `gather ${JSON.stringify(this.scope.name)}`;
   }
 
   start(): Promise<unknown> {
     // One for the call itself, so that it does not end while it starts.
     this.begin();
     runInScope(this.scope, (concurrency) => {
-      if (concurrency < this.#entries.list.length) {
-        this.#startWorkers(concurrency);
-      } else this.#startAll();
+      const few = concurrency < this.#entries.list.length;
+      this.#startAll(few);
+      if (few) this.#startWorkers(concurrency);
     }, this.#options?.concurrency ?? Infinity);
     this.end();
     return this.promise;
   }
 
-  #startAll(): void {
+  #startAll(promisesOnly: boolean): void {
     const { list } = this.#entries;
     const { signal } = this.scope;
-    const no = (error: unknown) => this.fail(error);
+    // One closure for all, where it does not matter whose failure it is.
+    const no = this.#settled || this.#running !== null ? null : (error: unknown) => this.fail(error);
     for (let i = 0; i < list.length; i++) {
-      if (this.#stopped()) return;
+      const entry = list[i]!;
+      // A promise runs already, so it takes no turn, and nothing stops it.
+      if (typeof entry === "function" && (promisesOnly || this.#stopped())) continue;
       this.begin();
+      this.#running?.add(i);
       startEntry(
-        list[i]!,
+        entry,
         this.scope,
         signal,
-        (value) => this.#done(i, value),
-        this.#settled ? (error) => this.#failed(i, error) : no,
+        (value) => {
+          this.#keep(i, value);
+          this.end();
+        },
+        no ?? ((error) => {
+          this.#keepFailure(i, error);
+          this.end();
+        }),
       );
     }
   }
 
   /** Whether no further entry may start. One that failed synchronously, or aborts the outside, stops the rest. */
   #stopped(): boolean {
-    if (!this.scope.aborted) return false;
+    // A failure aborts nothing when nothing else is running.
+    if (!this.scope.aborted && this.failures === null) return false;
     this.cancelled = true;
     return true;
   }
@@ -139,59 +136,36 @@ class GatherCall extends StructuredCall<unknown> {
   async #work(): Promise<void> {
     const { list } = this.#entries;
     const { signal } = this.scope;
-    while (this.#next < list.length && !this.#stopped()) {
+    while (this.#next < list.length) {
       const i = this.#next++;
       const entry = list[i]!;
+      if (typeof entry !== "function" || this.#stopped()) continue;
+      this.#running?.add(i);
       try {
-        this.#keep(
-          i,
-          await (typeof entry === "function"
-            ? entry(signal)
-            : this.#promiseOf(entry)),
-        );
+        this.#keep(i, await entry(signal));
       } catch (error) {
-        if (this.#settled) this.#keepFailure(i, error);
-        else if (isCancellationOf(error, this.scope)) this.cancelled = true;
-        else this.record(error, true);
+        this.#keepFailure(i, error);
       }
     }
     this.end();
   }
 
-  #promiseOf(entry: PromiseLike<unknown>): Promise<unknown> {
-    return new Promise((resolve, reject) =>
-      startEntry(entry, this.scope, this.scope.signal, resolve, reject)
-    );
-  }
-
-  #done(index: number, value: unknown): void {
-    this.#keep(index, value);
-    this.end();
-  }
-
-  #failed(index: number, error: unknown): void {
-    this.#keepFailure(index, error);
-    this.end();
-  }
-
   #keep(index: number, value: unknown): void {
+    this.#running?.delete(index);
     if (this.state !== "open") discard(this.#options, value);
-    else {this.#results[index] = this.#settled
-        ? { status: "fulfilled", value }
-        : value;}
+    else this.#results[index] = this.#settled ? { status: "fulfilled", value } : value;
   }
 
   #keepFailure(index: number, reason: unknown): void {
+    this.#running?.delete(index);
     if (isCancellationOf(reason, this.scope)) this.cancelled = true;
-    else if (this.state !== "open") this.record(reason, false);
+    else if (!this.#settled || this.state !== "open") this.record(reason, !this.#settled);
     else this.#results[index] = { status: "rejected", reason };
   }
 
   protected override value(): unknown {
     const { keys } = this.#entries;
-    return keys === null
-      ? this.#results
-      : Object.fromEntries(keys.map((key, i) => [key, this.#results[i]]));
+    return keys === null ? this.#results : Object.fromEntries(keys.map((key, i) => [key, this.#results[i]]));
   }
 
   protected override discard(): void {
@@ -210,12 +184,7 @@ class GatherCall extends StructuredCall<unknown> {
   }
 
   protected override stragglers(): string[] {
-    const { list, keys } = this.#entries;
-    const names = list.map((entry, i) =>
-      keys?.[i] ??
-        (typeof entry === "function" && entry.name || `entries[${i}]`)
-    );
-    return names.filter((_, i) => !(i in this.#results));
+    return [...this.#running!].map((index) => nameOfEntry(this.#entries, index));
   }
 }
 
@@ -274,21 +243,21 @@ export function gather<const T extends readonly Entry<unknown>[] | readonly []>(
   entries: T,
   options: GatherOptions,
 ): Promise<Gathered<T> | GatheredSettled<T>>;
-/** With an iterable of entries of one type. */
-export function gather<T>(
-  entries: Iterable<Entry<T>>,
+/** With an iterable. */
+export function gather<E extends Entry<unknown>>(
+  entries: Iterable<E>,
   options?: GatherOptions & { settled?: false | undefined },
-): Promise<Awaited<T>[]>;
+): Promise<EntryResult<E>[]>;
 /** With an iterable and `settled: true`. */
-export function gather<T>(
-  entries: Iterable<Entry<T>>,
+export function gather<E extends Entry<unknown>>(
+  entries: Iterable<E>,
   options: GatherOptions & { settled: true },
-): Promise<PromiseSettledResult<Awaited<T>>[]>;
+): Promise<PromiseSettledResult<EntryResult<E>>[]>;
 /** With an iterable and `settled` known at run time only. */
-export function gather<T>(
-  entries: Iterable<Entry<T>>,
+export function gather<E extends Entry<unknown>>(
+  entries: Iterable<E>,
   options: GatherOptions,
-): Promise<Awaited<T>[] | PromiseSettledResult<Awaited<T>>[]>;
+): Promise<EntryResult<E>[] | PromiseSettledResult<EntryResult<E>>[]>;
 /** With a record. */
 export function gather<
   const T extends Readonly<Record<string, Entry<unknown>>>,
@@ -327,7 +296,5 @@ export function gather(
     return Promise.reject(error);
   }
   const outer = currentScope();
-  const outside = outsideAbort(outer, options?.signal);
-  if (outside !== null) return Promise.reject(outside.reason);
-  return new GatherCall(outer, read, options).start();
+  return refuseEntries(read, outer, options) ?? new GatherCall(outer, read, options).start();
 }

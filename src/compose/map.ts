@@ -17,16 +17,8 @@
  */
 
 import { observe } from "../core/structured_call.ts";
-import {
-  checkStructured,
-  type StructuredOptions,
-} from "../core/structured_call.ts";
-import {
-  checkCount,
-  checkFlag,
-  checkFunction,
-  wrongKind,
-} from "../core/validate.ts";
+import { checkStructured, type StructuredOptions } from "../core/structured_call.ts";
+import { checkCount, checkFlag, checkFunction, wrongKind } from "../core/validate.ts";
 import { checkDiscard, type DiscardOptions } from "./entries.ts";
 import { Results, streamResults } from "./result_stream.ts";
 
@@ -124,6 +116,7 @@ export function map<I>(
   return streamResults<I, unknown>(
     {
       kind: "map",
+      name: (index) => `items[${index}]`,
       open,
       start(item, scope, index, ok, no) {
         let value: unknown;
@@ -135,9 +128,7 @@ export function map<I>(
         observe(value, ok, no);
       },
       fulfilled: (value) => settled ? { status: "fulfilled", value } : value,
-      rejected: settled
-        ? (reason) => ({ status: "rejected", reason })
-        : undefined,
+      rejected: settled ? (reason) => ({ status: "rejected", reason }) : undefined,
       concurrency,
       bound: 2 * concurrency,
       ordered: options?.ordered === true,
@@ -150,10 +141,9 @@ export function map<I>(
 function openerOf<I>(
   source: Iterable<I> | AsyncIterable<I>,
 ): () => Iterator<I> | AsyncIterator<I> {
-  const { [Symbol.asyncIterator]: openAsync, [Symbol.iterator]: openSync } =
-    Object(source) as
-      & Partial<AsyncIterable<I>>
-      & Partial<Iterable<I>>;
+  const { [Symbol.asyncIterator]: openAsync, [Symbol.iterator]: openSync } = Object(source) as
+    & Partial<AsyncIterable<I>>
+    & Partial<Iterable<I>>;
   if (typeof openAsync === "function") {
     return () => openAsync.call(source as AsyncIterable<I>);
   }

@@ -8,29 +8,13 @@ import { currentScope, runInScope } from "../core/ambient.ts";
 import { CancelledError } from "../core/errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import type { Scope } from "../core/scope.ts";
-import {
-  checkStructured,
-  outsideAbort,
-  StructuredCall,
-  type StructuredOptions,
-} from "../core/structured_call.ts";
+import { checkStructured, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { outOfRange } from "../core/validate.ts";
-import { checkDiscard, discard, readEntries, startEntry } from "./entries.ts";
-import type {
-  DiscardOptions,
-  Entry,
-  EntryList,
-  EntryResult,
-} from "./entries.ts";
+import { checkDiscard, discard, nameOfEntry, readEntries, refuseEntries, startEntry } from "./entries.ts";
+import type { DiscardOptions, Entry, EntryList, EntryResult } from "./entries.ts";
 
-export type {
-  DiscardOptions,
-  Entry,
-  EntryResult,
-  StructuredOptions,
-  TaskFunction,
-};
+export type { DiscardOptions, Entry, EntryResult, StructuredOptions, TaskFunction };
 
 /** Options of {@linkcode race} and {@linkcode firstSuccess}. */
 export interface RaceOptions extends StructuredOptions, DiscardOptions {}
@@ -39,6 +23,7 @@ type Winner = { value: unknown } | { error: unknown };
 
 class RaceCall extends StructuredCall<unknown> {
   readonly #kind: "race" | "firstSuccess";
+  readonly #entries: EntryList;
   readonly #options: RaceOptions | undefined;
   readonly #errors: unknown[] = [];
   readonly #running = new Set<number>();
@@ -47,27 +32,31 @@ class RaceCall extends StructuredCall<unknown> {
   constructor(
     kind: "race" | "firstSuccess",
     outer: Scope,
+    entries: EntryList,
     options: RaceOptions | undefined,
   ) {
     super(outer, options);
     this.#kind = kind;
+    this.#entries = entries;
     this.#options = options;
   }
 
   override get label(): string {
-    return this.scope.name === undefined
-      ? this.#kind
-      : `${this.#kind} ${JSON.stringify(this.scope.name)}`;
+    return this.scope.name === undefined ? this.#kind : `${this.#kind} ${JSON.stringify(this.scope.name)}`;
   }
 
-  start({ list }: EntryList): Promise<unknown> {
+  start(): Promise<unknown> {
+    const { list } = this.#entries;
     this.begin();
     runInScope(this.scope, (signal) => {
-      for (let i = 0; i < list.length && !this.scope.aborted; i++) {
+      for (let i = 0; i < list.length; i++) {
+        const entry = list[i]!;
+        // A promise runs already, and nothing stops it.
+        if (typeof entry === "function" && this.#stopped()) continue;
         this.begin();
         this.#running.add(i);
         startEntry(
-          list[i]!,
+          entry,
           this.scope,
           signal,
           (value) => this.#arrived(i, { value }),
@@ -77,6 +66,13 @@ class RaceCall extends StructuredCall<unknown> {
     }, this.scope.signal);
     this.end();
     return this.promise;
+  }
+
+  /** Whether no further function may start. One may have won synchronously, or have aborted the outside. */
+  #stopped(): boolean {
+    if (!this.scope.aborted) return false;
+    if (this.#winner === null) this.cancelled = true;
+    return true;
   }
 
   #arrived(index: number, winner: Winner): void {
@@ -129,7 +125,7 @@ class RaceCall extends StructuredCall<unknown> {
   }
 
   protected override stragglers(): string[] {
-    return [...this.#running].map((index) => `entries[${index}]`);
+    return [...this.#running].map((index) => nameOfEntry(this.#entries, index));
   }
 }
 
@@ -151,9 +147,7 @@ function start(
     return Promise.reject(error);
   }
   const outer = currentScope();
-  const outside = outsideAbort(outer, options?.signal);
-  if (outside !== null) return Promise.reject(outside.reason);
-  return new RaceCall(kind, outer, options).start(read);
+  return refuseEntries(read, outer, options) ?? new RaceCall(kind, outer, read, options).start();
 }
 
 /**
@@ -163,7 +157,7 @@ function start(
  * dropped. **Cancellation**: losers are aborted, and have ended before the call settles; an abort from outside before
  * anything has settled rejects with that reason.
  *
- * @typeParam T The entries.
+ * @typeParam E The entries.
  * @param entries Functions and promises, at least one. A promise that loses goes on.
  * @param options Signal, name, grace, onDiscard.
  * @returns The value of the first.
@@ -195,7 +189,7 @@ export function race<E extends Entry<unknown>>(
  * failures in order of completion; otherwise failures are dropped. **Cancellation**: losers are aborted, and have ended
  * before the call settles; an abort from outside before anything has succeeded rejects with that reason.
  *
- * @typeParam T The entries.
+ * @typeParam E The entries.
  * @param entries Functions and promises, at least one. A promise that loses goes on.
  * @param options Signal, name, grace, onDiscard.
  * @returns The first value.

@@ -16,13 +16,10 @@ import { currentScope, runInScope } from "../core/ambient.ts";
 import { attachAsyncDispose } from "../core/dispose.ts";
 import { CancelledError } from "../core/errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
+import { Link } from "../core/link.ts";
 import { surface } from "../core/next_turn.ts";
 import { Scope } from "../core/scope.ts";
-import {
-  observe,
-  StructuredCall,
-  type StructuredOptions,
-} from "../core/structured_call.ts";
+import { observe, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import { isThenable } from "../core/validate.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import { discard, type DiscardOptions } from "./entries.ts";
@@ -30,6 +27,8 @@ import { discard, type DiscardOptions } from "./entries.ts";
 /** What a stream works on. */
 export interface StreamPlan<I, R> {
   readonly kind: string;
+  /** What messages call the work for one item. */
+  name(index: number): string;
   /** Begins to read the source. */
   open(): Iterator<I> | AsyncIterator<I>;
   /** Starts the work for one item. */
@@ -44,19 +43,28 @@ export interface StreamPlan<I, R> {
   fulfilled(value: unknown, index: number): R;
   /** What the reader gets for a failure; absent: the failure ends the stream. */
   rejected?: ((reason: unknown, index: number) => R) | undefined;
+  /** How many items may be in flight, without those that take no place. */
   readonly concurrency: number;
+  /** Whether an item takes no place, because it runs already. */
+  free?(item: I): boolean;
   /** How many items may be in flight or wait to be read. */
   readonly bound: number;
   readonly ordered: boolean;
 }
 
-/** A result on its way to the reader. */
-interface Slot<R> {
-  state: "running" | "ready" | "failed";
-  value: R | undefined;
+/** A result on its way to the reader; in a ring while it is in flight. */
+class Slot<R> extends Link {
+  readonly index: number;
+  state: "running" | "ready" | "failed" = "running";
+  value: R | undefined = undefined;
   /** What `onDiscard` gets, if the result is a value. */
-  raw: unknown;
-  hasRaw: boolean;
+  raw: unknown = undefined;
+  hasRaw = false;
+
+  constructor(index: number) {
+    super();
+    this.index = index;
+  }
 }
 
 class ResultStream<I, R> extends StructuredCall<void> {
@@ -67,10 +75,13 @@ class ResultStream<I, R> extends StructuredCall<void> {
   // In order of the input when `ordered`, else of completion. What is before #head has been read.
   #slots: Slot<R>[] = [];
   #head = 0;
+  readonly #running = new Link();
   #inFlight = 0;
   #index = 0;
   #iterator: Iterator<I> | AsyncIterator<I> | null = null;
-  #source: "unopened" | "open" | "pulling" | "closed" = "unopened";
+  #source: "unopened" | "open" | "pulling" | "closing" | "closed" = "unopened";
+  // Whether code of the source is on the stack.
+  #inSource = false;
   #heldBack = false;
   #stopped = false;
   #pumping = false;
@@ -86,7 +97,7 @@ class ResultStream<I, R> extends StructuredCall<void> {
     this.#outer = outer;
     this.#plan = plan;
     this.#options = options;
-    // The source, until it is closed.
+    // The source, until `#endSource`.
     this.begin();
     this.promise.then(
       () => this.#finish("done"),
@@ -96,9 +107,7 @@ class ResultStream<I, R> extends StructuredCall<void> {
 
   override get label(): string {
     const { kind } = this.#plan;
-    return this.scope.name === undefined
-      ? kind
-      : `${kind} ${JSON.stringify(this.scope.name)}`;
+    return this.scope.name === undefined ? kind : `${kind} ${JSON.stringify(this.scope.name)}`;
   }
 
   /** Opens the source and starts the first work. */
@@ -106,19 +115,15 @@ class ResultStream<I, R> extends StructuredCall<void> {
     if (this.#source !== "unopened" || this.scope.aborted) return;
     this.#source = "open";
     runInScope(this.scope, () => {
-      try {
-        this.#iterator = this.#plan.open();
-      } catch (error) {
-        return this.#sourceEnded(error);
-      }
-      this.#pump();
-    }, undefined);
+      const opened = this.#ask(() => this.#iterator = this.#plan.open());
+      if (opened !== null) this.#pump();
+    });
   }
 
   /** The next result for the reader. */
   next(): Promise<IteratorResult<R, undefined>> {
     const scope = currentScope();
-    const refused = refusal(scope, undefined);
+    const refused = refusal(scope);
     if (refused !== null) return refused;
     this.open();
     const slot = this.#slots[this.#head];
@@ -138,7 +143,7 @@ class ResultStream<I, R> extends StructuredCall<void> {
         new CancelledError(`${this.label} was left before its end`),
       );
       await this.promise.catch(() => {});
-    } else this.#surfaceUnread();
+    } else this.#forsake();
   }
 
   /** The failure that nobody has been given, which from now on is the caller's. */
@@ -152,11 +157,21 @@ class ResultStream<I, R> extends StructuredCall<void> {
 
   override aborted(): void {
     super.aborted();
-    runInScope(this.scope, () => this.#closeSource(), undefined);
+    // A generator takes no `return` while it runs, so one that aborts its own scope is closed afterwards.
+    if (!this.#inSource) runInScope(this.scope, () => this.#closeSource());
   }
 
   override abandoned(): void {
     void this.stop();
+  }
+
+  protected override stragglers(): string[] {
+    const names: string[] = [];
+    for (let at = this.#running.next; at !== this.#running; at = at.next) {
+      names.push(this.#plan.name((at as Slot<R>).index));
+    }
+    if (this.#source !== "closed") names.push("its source");
+    return names;
   }
 
   protected override value(): void {}
@@ -175,86 +190,101 @@ class ResultStream<I, R> extends StructuredCall<void> {
     if (this.#pumping) return;
     this.#pumping = true;
     const { concurrency, bound } = this.#plan;
-    while (
-      this.#source === "open" && this.#inFlight < concurrency &&
-      !this.scope.aborted
-    ) {
+    while (this.#source === "open" && this.#inFlight < concurrency) {
       this.#heldBack = this.#taken >= bound;
       if (this.#heldBack) break;
-      try {
-        const step = this.#iterator!.next();
-        if (isThenable(step)) this.#awaitStep(step);
-        else this.#pulled(step);
-      } catch (error) {
-        this.#sourceEnded(error);
-      }
+      this.#pull();
     }
     this.#pumping = false;
   }
 
-  #awaitStep(step: PromiseLike<IteratorResult<I>>): void {
+  #pull(): void {
     this.#source = "pulling";
+    const step = this.#ask(() => this.#iterator!.next());
+    if (step === null) return;
+    if (!isThenable(step)) return this.#pulled(step);
     observe(step, (step) => {
-      if (this.#source !== "pulling") return;
-      this.#source = "open";
       this.#pulled(step);
       this.#pump();
-    }, (error) => {
-      if (this.#source === "pulling") this.#sourceEnded(error);
-      else if (!isCancellationOf(error, this.scope)) this.record(error, true);
-    });
+    }, (error) => this.#sourceFailed(error));
+  }
+
+  /** Calls code of the source. Returns `null` when it throws. */
+  #ask<T extends object>(fn: () => T): T | null {
+    this.#inSource = true;
+    try {
+      return fn();
+    } catch (error) {
+      this.#sourceFailed(error);
+      return null;
+    } finally {
+      this.#inSource = false;
+      if (this.scope.aborted) this.#closeSource();
+    }
   }
 
   #pulled(step: IteratorResult<I>): void {
-    if (step.done === true) {
-      this.#source = "closed";
-      return this.end();
-    }
-    this.#start(step.value);
+    // What comes after the abort is for nobody.
+    if (this.#source !== "pulling") return;
+    this.#source = "open";
+    if (step.done === true) this.#endSource();
+    else this.#start(step.value);
   }
 
-  /** The source has thrown: it is closed, and its error is what the reader gets. */
-  #sourceEnded(error: unknown): void {
+  #endSource(): void {
     this.#source = "closed";
-    this.fail(error);
+    this.end();
+  }
+
+  /** It has thrown: it is closed, and its error is what the reader gets. */
+  #sourceFailed(error: unknown): void {
+    const over = this.#source === "closing" || this.#source === "closed";
+    this.#source = "closed";
+    if (!over) this.fail(error);
+    // A `next` that was under way when the source was closed.
+    else if (!isCancellationOf(error, this.scope)) this.record(error, true);
   }
 
   #start(item: I): void {
-    const index = this.#index++;
-    const slot: Slot<R> = {
-      state: "running",
-      value: undefined,
-      raw: undefined,
-      hasRaw: false,
-    };
-    if (this.#plan.ordered) this.#slots.push(slot);
-    this.#inFlight++;
+    const { free, ordered, rejected } = this.#plan;
+    const places = free?.(item) === true ? 0 : 1;
+    const slot = new Slot<R>(this.#index++);
+    slot.insertBefore(this.#running);
+    if (ordered) this.#slots.push(slot);
+    this.#inFlight += places;
     this.begin();
-    const { rejected } = this.#plan;
-    this.#plan.start(item, this.scope, index, (value) => {
+    this.#plan.start(item, this.scope, slot.index, (value) => {
+      this.#inFlight -= places;
       slot.raw = value;
       slot.hasRaw = true;
-      this.#settled(slot, this.#plan.fulfilled(value, index));
+      this.#settled(slot, this.#plan.fulfilled(value, slot.index));
     }, (error) => {
-      if (rejected !== undefined && !isCancellationOf(error, this.scope)) {
-        return this.#settled(slot, rejected(error, index));
+      this.#inFlight -= places;
+      if (rejected !== undefined && this.#wanted && !isCancellationOf(error, this.scope)) {
+        return this.#settled(slot, rejected(error, slot.index));
       }
-      this.#inFlight--;
+      slot.unlink();
       slot.state = "failed";
       this.fail(error);
     });
   }
 
+  /** Whether a further result is for the reader, not for nobody: after a failure and when the reader has left. */
+  get #wanted(): boolean {
+    return this.failures === null && !this.#stopped && this.state === "open";
+  }
+
   #settled(slot: Slot<R>, value: R): void {
-    this.#inFlight--;
-    slot.state = "ready";
-    slot.value = value;
-    // What completes after the failure or the abort is for nobody.
-    if (this.scope.aborted) this.#discard(slot);
-    else {
+    slot.unlink();
+    if (this.#wanted) {
+      slot.state = "ready";
+      slot.value = value;
       if (!this.#plan.ordered) this.#slots.push(slot);
       this.#deliver();
       this.#pump();
+    } else {
+      slot.state = "failed";
+      this.#discard(slot);
     }
     this.end();
   }
@@ -276,7 +306,7 @@ class ResultStream<I, R> extends StructuredCall<void> {
     if (this.#heldBack && this.#taken <= this.#plan.concurrency) {
       // Not at every read: entering the context costs more than a result.
       this.#heldBack = false;
-      runInScope(this.scope, () => this.#pump(), undefined);
+      runInScope(this.scope, () => this.#pump());
     }
     return result;
   }
@@ -287,6 +317,7 @@ class ResultStream<I, R> extends StructuredCall<void> {
     if (this.#head === slots.length) {
       slots.length = 0;
       this.#head = 0;
+      if (this.#unreadFailure === null) this.#releasePlace();
     } else if (this.#head > 1024 && this.#head * 2 > slots.length) {
       slots.splice(0, this.#head);
       this.#head = 0;
@@ -294,25 +325,26 @@ class ResultStream<I, R> extends StructuredCall<void> {
     return { done: false, value: slot.value as R };
   }
 
-  /** Runs in the stream's context, once, when it is aborted. */
+  /** Runs in the stream's context when it is aborted. */
   #closeSource(): void {
-    const state = this.#source;
-    if (state === "closed") return;
-    this.#source = "closed";
+    if (this.#source === "closing" || this.#source === "closed") return;
+    this.#source = "closing";
     // Not all was read of it, whatever had completed.
     this.cancelled = true;
     const iterator = this.#iterator;
-    if (
-      state === "unopened" || iterator === null ||
-      typeof iterator.return !== "function"
-    ) return this.end();
+    if (typeof iterator?.return !== "function") return this.#endSource();
     let closed: unknown;
     try {
       closed = iterator.return();
     } catch (error) {
-      return this.fail(error);
+      return this.#closingFailed(error);
     }
-    observe(closed, () => this.end(), (error) => this.fail(error));
+    observe(closed, () => this.#endSource(), (error) => this.#closingFailed(error));
+  }
+
+  #closingFailed(error: unknown): void {
+    this.#source = "closed";
+    this.fail(error);
   }
 
   #discard(slot: Slot<R>): void {
@@ -329,15 +361,10 @@ class ResultStream<I, R> extends StructuredCall<void> {
   #finish(outcome: { error: unknown } | "done"): void {
     this.#outcome = outcome;
     // In order, what stands behind a failure or a cancelled one is never reached.
-    const gap = this.#slots.findIndex((slot, i) =>
-      i >= this.#head && slot.state !== "ready"
-    );
+    const gap = this.#slots.findIndex((slot, i) => i >= this.#head && slot.state !== "ready");
     if (gap !== -1) this.#drop(gap);
-    if (this.#stopped) {
-      this.#drop();
-      this.#surfaceUnread();
-    } else this.#keepPlace();
-    this.#deliver();
+    if (this.#stopped) this.#forsake();
+    else this.#deliver();
     for (
       let reader = this.#readers.head();
       reader !== null;
@@ -347,6 +374,7 @@ class ResultStream<I, R> extends StructuredCall<void> {
       if (failure !== null) reader.claim.fail(failure.error);
       else reader.claim.grant({ done: true, value: undefined });
     }
+    if (!this.#stopped) this.#keepPlace();
   }
 
   #takeOutcome(): Promise<IteratorResult<R, undefined>> {
@@ -355,23 +383,23 @@ class ResultStream<I, R> extends StructuredCall<void> {
     return Promise.resolve({ done: true, value: undefined });
   }
 
-  /** Whether the stream ended with a failure, not by cancellation, that nobody has been given. */
-  get #unreadFailure(): unknown {
+  /** The failure, not the cancellation, that the stream ended with and nobody has been given. */
+  get #unreadFailure(): { error: unknown } | null {
     const outcome = this.#outcome;
-    if (outcome === null || outcome === "done") return undefined;
-    return this.failures !== null || this.state === "left"
-      ? outcome.error
-      : undefined;
+    if (outcome === null || outcome === "done") return null;
+    return this.failures !== null || this.state === "left" ? outcome : null;
   }
 
-  // A failure that is not read yet keeps a place in the tree, so that the end of the scope around finds it.
+  // What is not read yet keeps a place in the tree, so that the end of the scope around finds it.
   #keepPlace(): void {
-    if (this.#unreadFailure === undefined || this.#outer.ended) return;
+    const discards = this.#options?.onDiscard !== undefined && this.#head < this.#slots.length;
+    if (!discards && this.#unreadFailure === null) return;
+    if (this.#outer.ended) return this.#forsake();
     this.#place = new Scope(this.#outer, this.label, true, true);
     this.#place.keeper = {
       aborted() {},
       childless() {},
-      abandoned: () => this.#surfaceUnread(),
+      abandoned: () => this.#forsake(),
     };
   }
 
@@ -380,17 +408,18 @@ class ResultStream<I, R> extends StructuredCall<void> {
     this.#place = null;
   }
 
-  #surfaceUnread(): void {
+  /** Nobody will read any more. */
+  #forsake(): void {
+    this.#drop();
     this.#releasePlace();
-    const error = this.#unreadFailure;
+    const failure = this.#unreadFailure;
     // Until then `await using` may take it.
-    if (error !== undefined) surface(error, () => this.#outcome === "done");
+    if (failure !== null) surface(failure.error, () => this.#outcome === "done");
   }
 }
 
 /** What `map` and `asCompleted` return: to be read with `for await`, or by hand and ended with `await using`. */
-export class Results<R>
-  implements AsyncIterableIterator<R, undefined, unknown> {
+export class Results<R> implements AsyncIterableIterator<R, undefined, unknown> {
   readonly #stream: ResultStream<never, R>;
 
   /**

@@ -5,23 +5,11 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { Alarm, arm, disarm } from "../core/clock.ts";
+import { type Alarm, arm, disarm, type Sleeper } from "../core/clock.ts";
 import { CancelledError } from "../core/errors.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
-import {
-  checkMs,
-  checkOptions,
-  checkSignal,
-  isThenable,
-  wrongKind,
-} from "../core/validate.ts";
-import {
-  Claim,
-  refusal,
-  type Waitable,
-  type WaitNode,
-  type WaitOptions,
-} from "../core/wait_queue.ts";
+import { checkMs, checkOptions, checkSignal, isThenable, wrongKind } from "../core/validate.ts";
+import { Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
 
@@ -58,21 +46,8 @@ const RETURN_WHEN: readonly unknown[] = [
   "firstException",
 ];
 
-class ReturnAlarm extends Alarm {
-  readonly #over: () => void;
-
-  constructor(over: () => void) {
-    super();
-    this.#over = over;
-  }
-
-  override ring(): void {
-    this.#over();
-  }
-}
-
 /** Where the caller's wait stands: when it is over, the waits for the single promises are. */
-class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm> {
+class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, Sleeper {
   readonly #promises: ReadonlySet<P>;
   readonly #settled = new Set<P>();
   readonly #claim: Claim<WaitResult<P>>;
@@ -91,9 +66,7 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm> {
 
   start(timeout: number): void {
     const scope = currentScope();
-    const alarm = new ReturnAlarm(() => this.#return());
-    this.#claim.node<Alarm>(alarm).home = this;
-    if (timeout !== Infinity) arm(alarm, timeout);
+    this.#claim.node(timeout === Infinity ? null : arm(this, timeout)).home = this;
     for (const promise of this.#promises) {
       const wait = awaitForeign<unknown>(promise, scope);
       this.#waits.push(wait);
@@ -104,8 +77,8 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm> {
     }
   }
 
-  remove(node: WaitNode<Alarm>): void {
-    disarm(node.payload);
+  remove(node: WaitNode<Alarm | null>): void {
+    if (node.payload !== null) disarm(node.payload);
     const over = new CancelledError("The wait is over");
     for (const wait of this.#waits.splice(0)) wait.cancel(over);
   }
@@ -115,10 +88,11 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm> {
     this.#settled.add(promise);
     const enough = this.#returnWhen === "firstCompleted" ||
       (this.#returnWhen === "firstException" && failed);
-    if (enough || this.#settled.size === this.#promises.size) this.#return();
+    if (enough || this.#settled.size === this.#promises.size) this.ring();
   }
 
-  #return(): void {
+  /** Returns what there is. */
+  ring(): void {
     const done = new Set<P>();
     const pending = new Set<P>();
     for (const promise of this.#promises) {
@@ -168,9 +142,7 @@ export function wait<P extends PromiseLike<unknown>>(
     checkSignal("wait", options?.signal);
     if (!RETURN_WHEN.includes(returnWhen)) {
       throw new RangeError(
-        `Cannot wait: "returnWhen" must be one of ${
-          RETURN_WHEN.join(", ")
-        }, received ${String(returnWhen)}`,
+        `Cannot wait: "returnWhen" must be one of ${RETURN_WHEN.join(", ")}, received ${String(returnWhen)}`,
       );
     }
     set = readPromises(promises);
