@@ -6,27 +6,49 @@
 
 import { runOutside } from "./ambient.ts";
 
-function fromMessageChannel(): (fn: () => void) => void {
-  const queue: (() => void)[] = [];
+/** What a platform may have that leads into the next turn. */
+export interface Platform {
+  readonly scheduler?: { yield?(): Promise<void> };
+  readonly setImmediate?: (fn: () => void) => unknown;
+  readonly MessageChannel?: new () => MessageChannel;
+}
+
+/**
+ * The best way into the next turn that `platform` has. A timer of 0 ms is none: platforms raise it to 1 ms or, when
+ * nested, to 4.
+ */
+export function wayToNextTurn({ scheduler, setImmediate, MessageChannel }: Platform): (fn: () => void) => void {
+  if (typeof scheduler?.yield === "function") {
+    // It rejects in a task of `scheduler.postTask` that was aborted, which is no business of ours.
+    return (fn) => void scheduler.yield!().then(fn, fn);
+  }
+  if (typeof setImmediate === "function") return setImmediate;
+  return throughChannel(MessageChannel!);
+}
+
+function throughChannel(Channel: new () => MessageChannel): (fn: () => void) => void {
+  const posted = new Map<number, () => void>();
+  let count = 0;
   let channel: MessageChannel | undefined;
   return (fn) => {
     if (channel === undefined) {
-      channel = new MessageChannel();
-      channel.port1.onmessage = () => queue.shift()!();
+      channel = new Channel();
+      channel.port1.onmessage = ({ data }) => {
+        const fn = posted.get(data)!;
+        posted.delete(data);
+        fn();
+      };
     }
-    queue.push(fn);
-    channel.port2.postMessage(null);
+    posted.set(count, fn);
+    channel.port2.postMessage(count++);
   };
 }
 
-// A timer of 0 ms is no substitute: platforms raise it to 1 ms or, when nested, to 4.
-const nextMacrotask: (fn: () => void) => void = typeof setImmediate === "function"
-  ? setImmediate
-  : fromMessageChannel();
+const toNextTurn = wayToNextTurn(globalThis as Platform);
 
 /** Calls `fn` in the next turn of the event loop, in an empty context. */
 export function inNextTurn(fn: () => void): void {
-  runOutside(() => nextMacrotask(fn));
+  runOutside(() => toNextTurn(fn));
 }
 
 /**
