@@ -71,7 +71,8 @@ export function arm(sleeper: Sleeper, ms: number): Alarm {
     alarm.order = orders++;
     live++;
     push(alarm);
-    if (alarm.at < timerAt) schedule();
+    // Of what is never due too: it has to keep the program alive.
+    if (timer === undefined || alarm.at < timerAt) schedule();
   }
   return alarm;
 }
@@ -101,7 +102,8 @@ function armFaked(alarm: Alarm, ms: number): void {
   };
   alarm.at = Date.now() + ms;
   alarm.clearFaked = () => clearTimeout(id);
-  runOutside(start);
+  // A timer that is made again and again would never let `FakeTime.runAll` end.
+  if (ms !== Infinity) runOutside(start);
 }
 
 function schedule(): void {
@@ -140,7 +142,7 @@ function onTimer(): void {
   }
   if (live === 0) heap.length = 0;
   // What rang may have armed something and scheduled already.
-  else if (heap[0]!.at < timerAt) schedule();
+  else if (timer === undefined || heap[0]!.at < timerAt) schedule();
 }
 
 // Not at once: a loop of timeouts would make and clear a platform timer in each round.

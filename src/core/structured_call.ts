@@ -208,10 +208,14 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     if (value instanceof Promise && this.#grace === Infinity) {
       return value.then((value) => this.#endBody(value), (error) => this.#failBody(error));
     }
-    observe(value, (value) => {
-      this.bodyDone(value as never);
-      this.end();
-    }, (error) => this.fail(error));
+    const watch = () =>
+      observe(value, (value) => {
+        this.bodyDone(value as never);
+        this.end();
+      }, (error) => this.fail(error));
+    // A thenable may be a task or a future, and awaiting it a wait of this scope.
+    if (isThenable(value)) runInScope(this.scope, watch);
+    else watch();
     return this.promise;
   }
 
