@@ -290,7 +290,8 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   /** The outcome rules: genuine failures, the outside's reason, its own abort, the value. */
   #comeTo(): { value: T } | { error: unknown } {
     if (this.failures !== null) return { error: this.failure(this.failures) };
-    const outside = this.cancelled ? outsideAbort(this.#outer, this.#signal) : null;
+    // What is shielded was not cut short by the outside, aborted or not.
+    const outside = this.cancelled && !this.scope.shielded ? outsideAbort(this.#outer, this.#signal) : null;
     if (outside !== null) return { error: outside.reason };
     try {
       return { value: this.cancelled ? this.ownAbort() : this.value() };
