@@ -128,3 +128,13 @@ export async function withSeeds(rounds: number, fn: (random: () => number) => Pr
     }
   }
 }
+
+/** Tells `log` of unhandled rejections, until the end of the block. */
+export function logUnhandled(log: string[]): Disposable {
+  const listener = (event: PromiseRejectionEvent) => {
+    event.preventDefault();
+    log.push(`surfaces ${event.reason}`);
+  };
+  globalThis.addEventListener("unhandledrejection", listener);
+  return { [Symbol.dispose]: () => globalThis.removeEventListener("unhandledrejection", listener) };
+}

@@ -104,7 +104,7 @@ export function map<I>(
   fn: (item: I, signal: AbortSignal, index: number) => unknown,
   options?: MapOptions,
 ): Results<unknown> {
-  const concurrency = options?.concurrency ?? DEFAULT_CONCURRENCY;
+  const { concurrency = DEFAULT_CONCURRENCY } = Object(options) as MapOptions;
   const open = openerOf(source);
   checkFunction("map", "fn", fn);
   checkStructured("map", options);

@@ -6,10 +6,11 @@
 
 import { currentScope } from "../core/ambient.ts";
 import { type Alarm, arm, disarm, type Sleeper } from "../core/clock.ts";
-import { CancelledError } from "../core/errors.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
 import { checkMs, checkOptions, checkSignal, isThenable, wrongKind } from "../core/validate.ts";
 import { Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
+import { checkDeadlock } from "../task/awaitable.ts";
+import { ignoreEntry } from "./entries.ts";
 
 export type { WaitOptions };
 
@@ -79,8 +80,8 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
 
   remove(node: WaitNode<Alarm | null>): void {
     if (node.payload !== null) disarm(node.payload);
-    const over = new CancelledError("The wait is over");
-    for (const wait of this.#waits.splice(0)) wait.cancel(over);
+    // With no reason, because nobody hears of it.
+    for (const wait of this.#waits.splice(0)) wait.cancel(undefined);
   }
 
   #done(promise: P, failed: boolean): void {
@@ -113,6 +114,7 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
  * @param options When to return, timeout, signal.
  * @returns What is done and what is pending.
  * @throws {TypeError} If an argument is of the wrong kind; functions belong into `gather`.
+ * @throws {InvalidStateError} If a task waits for itself.
  * @throws {RangeError} If `timeout` is NaN or `returnWhen` is unknown.
  *
  * @example Handle tasks as they end, and look at the clock in between
@@ -133,8 +135,8 @@ export function wait<P extends PromiseLike<unknown>>(
   promises: Iterable<P>,
   options?: WaitManyOptions,
 ): Promise<WaitResult<P>> {
-  const timeout = options?.timeout ?? Infinity;
-  const returnWhen = options?.returnWhen ?? "allCompleted";
+  const { timeout = Infinity, returnWhen = "allCompleted" } = Object(options) as WaitManyOptions;
+  const scope = currentScope();
   let set: Set<P>;
   try {
     checkOptions("wait", options);
@@ -146,12 +148,15 @@ export function wait<P extends PromiseLike<unknown>>(
       );
     }
     set = readPromises(promises);
+    for (const promise of set) checkDeadlock(promise, scope);
   } catch (error) {
     return Promise.reject(error);
   }
-  const scope = currentScope();
   const refused = refusal(scope, options?.signal);
-  if (refused !== null) return refused;
+  if (refused !== null) {
+    set.forEach(ignoreEntry);
+    return refused;
+  }
   if (set.size === 0) {
     return Promise.resolve({ done: new Set<P>(), pending: new Set<P>() });
   }

@@ -9,6 +9,15 @@ import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 /** The states of a `Future` or `Task`. */
 export type AwaitableState = "pending" | "fulfilled" | "rejected" | "cancelled";
 
+// Set by the static block of Awaitable, which may ask any.
+let deadlockOf: (awaitable: Awaitable<unknown>, scope: Scope) => string | null;
+
+/** Throws if a wait for `promise` in `scope` could never end, because that ends only after the wait. */
+export function checkDeadlock(promise: unknown, scope: Scope): void {
+  const deadlock = promise instanceof Awaitable && !promise.done ? deadlockOf(promise, scope) : null;
+  if (deadlock !== null) throw new InvalidStateError(deadlock);
+}
+
 interface DoneCallback {
   // What was added, to find it by. Not typed by the object, which would make that invariant in `T`.
   readonly fn: unknown;
@@ -157,6 +166,7 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
 
   static {
     attachInspect(Awaitable.prototype);
+    deadlockOf = (awaitable, scope) => awaitable.deadlock(scope);
   }
 
   /**
