@@ -43,7 +43,7 @@ Deno.test("shield() keeps an abort from its function, its caller waits, and the 
   const reason = new Error("enough");
   const task = createTask(async () => {
     await shield(async (signal) => {
-      await commit.work(signal);
+      await commit.work();
       throwIfCancelled();
       log.push(`shielded: ${signal.aborted}`);
     });
@@ -154,8 +154,8 @@ Deno.test("shield() lets a failure of the cleanup through, which a cancellation 
 Deno.test("shield() waits for a structured call that its function did not await", async () => {
   const log: string[] = [];
   const inner = steered(log, "inner");
-  await shield((signal) => {
-    void scope(() => inner.work(signal));
+  await shield(() => {
+    void scope(() => inner.work());
     setImmediate(inner.succeed);
   });
   assertEquals(log, ["inner starts", "inner ends"]);

@@ -62,9 +62,9 @@ Deno.test("grace holds no call up whose work ends in time, and leaves the outcom
   const late = steered<string>(log, "late", { deaf: true });
   const ended = report(
     log,
-    timeout(Infinity, (signal, deadline) => {
+    timeout(Infinity, (_signal, deadline) => {
       setImmediate(() => deadline.reschedule(0));
-      return late.work(signal);
+      return late.work();
     }, { grace: 60_000 }),
   );
   await settle();
@@ -253,11 +253,11 @@ Deno.test("grace after TaskGroup.cancel() begins when the body has ended", async
   const deaf = steered([], "deaf", { deaf: true });
   const body = steered(log, "body");
   const reason = new Error("done");
-  const ended = TaskGroup.run(async (group, signal) => {
+  const ended = TaskGroup.run(async (group) => {
     group.createTask(deaf.work, { name: "deaf" });
     await settle(1);
     group.cancel(reason);
-    await body.work(signal);
+    await body.work();
   }, { grace: 5 });
   const reported = report(log, ended);
   await pass(time, 60);
