@@ -48,6 +48,11 @@ export class Alarm {
   get remaining(): number {
     return this.at - (this.clearFaked === null ? performance.now() : Date.now());
   }
+
+  /** When it is due, in epoch ms. */
+  get dueAt(): number {
+    return this.clearFaked === null ? this.at + epochAhead() : this.at;
+  }
 }
 
 const heap: Alarm[] = [];
@@ -63,18 +68,13 @@ function isFaked(): boolean {
 
 /** Wakes `sleeper` in `ms` from now, at once (but not in this turn) when that is zero or less. */
 export function arm(sleeper: Sleeper, ms: number): Alarm {
-  const alarm = new Alarm();
-  alarm.sleeper = sleeper;
-  if (isFaked()) armFaked(alarm, ms);
-  else {
-    alarm.at = performance.now() + (ms > 0 ? ms : 0);
-    alarm.order = orders++;
-    live++;
-    push(alarm);
-    // Of what is never due too: it has to keep the program alive.
-    if (timer === undefined || alarm.at < timerAt) schedule();
-  }
-  return alarm;
+  const now = isFaked() ? Date.now() : performance.now();
+  return put(sleeper, now + (ms > 0 ? ms : 0));
+}
+
+/** Wakes `sleeper` at an instant in epoch ms. Those armed for the same one are due together, in that order. */
+export function armAt(sleeper: Sleeper, at: number): Alarm {
+  return put(sleeper, isFaked() ? at : at - epochAhead());
 }
 
 /** Takes the alarm back. Doing it twice does nothing. */
@@ -89,7 +89,32 @@ export function disarm(alarm: Alarm): void {
   } else if (heap.length > SMALL && heap.length > 2 * live) sweep();
 }
 
-function armFaked(alarm: Alarm, ms: number): void {
+// How far epoch ms are ahead of `performance.now`. `Date.now` counts whole ms: as long as no more than that has changed
+// the difference stays the same, or one of two equal instants might come before the other.
+let ahead = NaN;
+
+function epochAhead(): number {
+  const measured = Date.now() - performance.now();
+  if (!(Math.abs(measured - ahead) < 2)) ahead = measured;
+  return ahead;
+}
+
+function put(sleeper: Sleeper, at: number): Alarm {
+  const alarm = new Alarm();
+  alarm.sleeper = sleeper;
+  alarm.at = at;
+  if (isFaked()) startFaked(alarm);
+  else {
+    alarm.order = orders++;
+    live++;
+    push(alarm);
+    // Of what is never due too: it has to keep the program alive.
+    if (timer === undefined || at < timerAt) schedule();
+  }
+  return alarm;
+}
+
+function startFaked(alarm: Alarm): void {
   const { setTimeout, clearTimeout } = globalThis;
   let id: TimerId;
   const start = () => {
@@ -100,10 +125,9 @@ function armFaked(alarm: Alarm, ms: number): void {
       sleeper?.ring();
     }, Math.max(0, left));
   };
-  alarm.at = Date.now() + ms;
   alarm.clearFaked = () => clearTimeout(id);
   // A timer that is made again and again would never let `FakeTime.runAll` end.
-  if (ms !== Infinity) runOutside(start);
+  if (alarm.at !== Infinity) runOutside(start);
 }
 
 function schedule(): void {
@@ -127,10 +151,11 @@ function onTimer(): void {
   timer = undefined;
   timerAt = Infinity;
   const at = performance.now();
-  // All that is due rings in one turn, so that equal deadlines are seen together.
+  const end = orders;
+  // All that is due rings in one turn, so that equal deadlines are seen together; not what is armed meanwhile.
   for (
     let first = heap[0];
-    first !== undefined && (first.sleeper === null || first.at <= at);
+    first !== undefined && (first.sleeper === null || (first.at <= at && first.order < end));
     first = heap[0]
   ) {
     pop();

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type Alarm, arm, disarm, type Sleeper } from "./clock.ts";
+import { type Alarm, arm, armAt, disarm, type Sleeper } from "./clock.ts";
 import { TimeoutError } from "./errors.ts";
 import { giveCause } from "./failures.ts";
 import { BodyCall } from "./body_call.ts";
@@ -15,21 +15,29 @@ export class DeadlineCall<T> extends BodyCall<T> implements Sleeper {
   expired = false;
   #ms = Infinity;
   #alarm: Alarm | null = null;
+  // When it has passed, if that needed no alarm.
+  #at = Infinity;
   #error: TimeoutError | null = null;
 
-  /** Moves the deadline to `ms` from now. */
-  setDeadline(ms: number): void {
+  /** Moves the deadline to `ms` from now; that is `at`, in epoch ms, if it has to be exactly that instant. */
+  setDeadline(ms: number, at?: number): void {
     if (this.#alarm !== null) disarm(this.#alarm);
     this.#alarm = null;
     this.#ms = ms;
-    if (ms <= 0) this.ring();
-    else if (ms !== Infinity) this.#alarm = arm(this, ms);
+    if (ms <= 0) {
+      this.#at = at ?? Date.now() + ms;
+      this.ring();
+    } else if (ms !== Infinity) this.#alarm = at === undefined ? arm(this, ms) : armAt(this, at);
+  }
+
+  /** When it passes, in epoch ms. */
+  get deadlineAt(): number {
+    return this.#alarm === null ? this.#at : this.#alarm.dueAt;
   }
 
   /** How many ms are left. */
   get remaining(): number {
-    if (this.#alarm !== null) return Math.max(0, this.#alarm.remaining);
-    return this.expired ? 0 : this.#ms;
+    return Math.max(0, this.#alarm === null ? this.#at - Date.now() : this.#alarm.remaining);
   }
 
   /** The deadline has passed. */

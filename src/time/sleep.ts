@@ -5,7 +5,7 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { type Alarm, arm, disarm, type Sleeper } from "../core/clock.ts";
+import { type Alarm, arm, armAt, disarm, type Sleeper } from "../core/clock.ts";
 import { checkInstant, checkMs, checkOptions, checkSignal } from "../core/validate.ts";
 import { Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
 
@@ -26,7 +26,8 @@ function checkSleep(options: WaitOptions | undefined): void {
 }
 
 function startSleep(
-  ms: number,
+  begin: (sleeper: Sleeper, when: number) => Alarm,
+  when: number,
   options: WaitOptions | undefined,
 ): Promise<void> {
   const scope = currentScope();
@@ -34,7 +35,7 @@ function startSleep(
   const refused = refusal(scope, signal);
   if (refused !== null) return refused;
   const claim = new SleepClaim(scope, signal);
-  claim.node(arm(claim, ms)).home = bed;
+  claim.node(begin(claim, when)).home = bed;
   return claim.promise;
 }
 
@@ -64,11 +65,11 @@ export function sleep(ms: number, options?: WaitOptions): Promise<void> {
   } catch (error) {
     return Promise.reject(error);
   }
-  return startSleep(ms, options);
+  return startSleep(arm, ms, options);
 }
 
 /**
- * Waits until an instant on the system's clock, also when that is set meanwhile.
+ * Waits until an instant on the system's clock, and longer when that is set back meanwhile.
  *
  * **Cancellation**: rejects with the reason; its timer is gone.
  *
@@ -90,7 +91,7 @@ export async function sleepUntil(
 ): Promise<void> {
   const until = checkInstant("sleep", "at", at);
   checkSleep(options);
-  do await startSleep(until - Date.now(), options); while (Date.now() < until);
+  do await startSleep(armAt, until, options); while (Date.now() < until);
 }
 
 /**
@@ -114,5 +115,5 @@ export async function sleepUntil(
  */
 export async function sleepForever(options?: WaitOptions): Promise<never> {
   checkSleep(options);
-  for (;;) await startSleep(Infinity, options);
+  for (;;) await startSleep(arm, Infinity, options);
 }

@@ -23,7 +23,7 @@ export class Deadline {
 
   /** When it passes, in epoch ms; `Infinity` when never. */
   get deadlineAt(): number {
-    return Date.now() + this.#call.remaining;
+    return this.#call.deadlineAt;
   }
 
   /** How many ms are left; zero when it has passed. */
@@ -45,15 +45,7 @@ export class Deadline {
    */
   reschedule(ms: number): void {
     checkMs("reschedule deadline", "ms", ms);
-    if (this.#call.state !== "open") {
-      throw new InvalidStateError(
-        "Cannot reschedule deadline: the work has ended",
-      );
-    }
-    if (this.#call.expired) {
-      throw new InvalidStateError("Cannot reschedule deadline: it has passed");
-    }
-    this.#call.setDeadline(ms);
+    this.#reschedule(ms);
   }
 
   /**
@@ -64,7 +56,19 @@ export class Deadline {
    * @throws {RangeError} If `at` is no valid instant.
    */
   rescheduleAt(at: number | Date): void {
-    this.reschedule(checkInstant("reschedule deadline", "at", at) - Date.now());
+    const until = checkInstant("reschedule deadline", "at", at);
+    this.#reschedule(until - Date.now(), until);
+  }
+
+  #reschedule(ms: number, at?: number): void {
+    const call = this.#call;
+    if (call.state !== "open") {
+      throw new InvalidStateError("Cannot reschedule deadline: the work has ended");
+    }
+    if (call.expired) {
+      throw new InvalidStateError("Cannot reschedule deadline: it has passed");
+    }
+    call.setDeadline(ms, at);
   }
 }
 
@@ -86,12 +90,13 @@ function start<T>(
   ms: number,
   fn: TimedFunction<T>,
   options: StructuredOptions | undefined,
+  at?: number,
 ): Promise<T> {
   const outer = currentScope();
   const outside = outsideAbort(outer, options?.signal);
   if (outside !== null) return Promise.reject(outside.reason);
   const timed = new call(kind, outer, options);
-  timed.setDeadline(ms);
+  timed.setDeadline(ms, at);
   return timed.runBody(fn, timed.scope.signal, new Deadline(timed));
 }
 
@@ -175,14 +180,16 @@ export function timeoutAt<T>(
   fn: TimedFunction<T>,
   options?: StructuredOptions,
 ): Promise<T> {
+  let until: number;
   let ms: number;
   try {
-    ms = checkInstant("set timeout", "at", at) - Date.now();
+    until = checkInstant("set timeout", "at", at);
+    ms = until - Date.now();
     check("set timeout", ms, fn, options);
   } catch (error) {
     return Promise.reject(error);
   }
-  return start(DeadlineCall<T>, "timeout", ms, fn, options);
+  return start(DeadlineCall<T>, "timeout", ms, fn, options, until);
 }
 
 /**
