@@ -68,7 +68,7 @@ export function seeded(seed: number): () => number {
 /** Work that a test ends by hand. */
 export interface Steered<T> {
   /** What to pass to the call under test. */
-  readonly work: (signal: AbortSignal) => Promise<T>;
+  readonly work: () => Promise<T>;
   readonly succeed: (value: T) => void;
   readonly fail: (error: unknown) => void;
 }

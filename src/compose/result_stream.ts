@@ -224,10 +224,11 @@ class ResultStream<I, R> extends StructuredCall<void> {
   }
 
   #pulled(step: IteratorResult<I>): void {
-    // What comes after the abort is for nobody.
     if (this.#source !== "pulling") return;
     this.#source = "open";
     if (step.done === true) this.#endSource();
+    // What comes after the abort is for nobody.
+    else if (this.scope.aborted) this.#closeSource();
     else this.#start(step.value);
   }
 
@@ -327,11 +328,14 @@ class ResultStream<I, R> extends StructuredCall<void> {
 
   /** Runs in the stream's context when it is aborted. */
   #closeSource(): void {
-    if (this.#source === "closing" || this.#source === "closed") return;
+    const iterator = this.#iterator;
+    if (
+      this.#source === "closing" || this.#source === "closed" ||
+      (this.#source === "pulling" && isAsyncGenerator(iterator))
+    ) return;
     this.#source = "closing";
     // Not all was read of it, whatever had completed.
     this.cancelled = true;
-    const iterator = this.#iterator;
     if (typeof iterator?.return !== "function") return this.#endSource();
     let closed: unknown;
     try {
@@ -416,6 +420,11 @@ class ResultStream<I, R> extends StructuredCall<void> {
     // Until then `await using` may take it.
     if (failure !== null) surface(failure.error, () => this.#outcome === "done");
   }
+}
+
+/** Whether it puts off `return` until its `next` has settled. It then runs in no async context, so we do that for it. */
+function isAsyncGenerator(iterator: unknown): boolean {
+  return Object.prototype.toString.call(iterator) === "[object AsyncGenerator]";
 }
 
 /** What `map` and `asCompleted` return: to be read with `for await`, or by hand and ended with `await using`. */
