@@ -7,9 +7,6 @@
 
 import { runDeno, stdFlags, withStd } from "./deno.ts";
 
-/** SQLite keeps these beside the file while it is open. */
-const KV_SUFFIXES = ["", "-wal", "-shm", "-journal"];
-
 /** The permission flags for one run of the mirror. */
 export function permissions(args: readonly string[]): string[] {
   const out = option(args, "--out") ?? "./mirror";
@@ -17,7 +14,8 @@ export function permissions(args: readonly string[]): string[] {
   const hosts = new Set(args.map(hostOf).filter((host) => host !== undefined));
   // Without a URL the program serves a site itself, and mirrors that.
   if (hosts.size === 0) hosts.add("127.0.0.1");
-  const files = list([out, ...KV_SUFFIXES.map((suffix) => kv + suffix)]);
+  // What SQLite keeps beside the file while it is open needs no permission.
+  const files = list(kv.startsWith(`${out}/`) ? [out] : [out, kv]);
   return [
     `--allow-net=${list([...hosts])}`,
     `--allow-read=${files}`,

@@ -1,0 +1,206 @@
+/**
+ * The folder and the KV file, which always agree: a record names a file that is
+ * there, with the hash it names.
+ *
+ * A body is written to a temporary file first. When it is complete, the file is
+ * renamed and the record set. A process that is killed in between leaves a file
+ * whose hash is not that of its record; the next run takes it for missing.
+ *
+ * @module
+ */
+
+import { createHash } from "node:crypto";
+
+/** What is known of a page that is stored. */
+export interface PageRecord {
+  readonly url: string;
+  readonly status: number;
+  readonly type: string;
+  readonly bytes: number;
+  /** SHA-256 of the body, in hex. */
+  readonly hash: string;
+  /** Where the body lies in the folder. */
+  readonly file: string;
+  readonly fetchedAt: Date;
+  readonly etag?: string;
+  readonly lastModified?: string;
+}
+
+/** What a {@linkcode PageRecord} says of the answer rather than of the body. */
+export type Facts = Omit<PageRecord, "bytes" | "hash" | "file" | "fetchedAt">;
+
+/** What a user can mend: one line says it, without a stack. */
+export class MirrorError extends Error {
+  override readonly name = "MirrorError";
+}
+
+const TEMPORARY = ".partial";
+/** A page with more text than this is stored, but its links are not read. */
+const MOST_TEXT = 8 * 2 ** 20;
+
+export class Store implements AsyncDisposable {
+  readonly #out: string;
+  readonly #kv: Deno.Kv;
+  readonly #lock: Deno.FsFile;
+  #drafts = 0;
+
+  private constructor(out: string, kv: Deno.Kv, lock: Deno.FsFile) {
+    this.#out = out;
+    this.#kv = kv;
+    this.#lock = lock;
+  }
+
+  /** Opens folder and KV file, and removes what a killed run has left half done. */
+  static async open(out: string, kvFile: string): Promise<Store> {
+    const lock = await openFolder(out);
+    try {
+      return new Store(out, await openKv(kvFile), lock);
+    } catch (error) {
+      await closeFolder(out, lock);
+      throw error;
+    }
+  }
+
+  /** The record of a page whose file is there and whole. */
+  async kept(file: string): Promise<PageRecord | undefined> {
+    const { value } = await this.#kv.get<PageRecord>(keyOf(file));
+    if (value === null) return;
+    try {
+      return await this.#hashOf(file) === value.hash ? value : undefined;
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return;
+      throw error;
+    }
+  }
+
+  /** A body on its way in. Nothing of it is left unless it is committed. */
+  draft(): Draft {
+    return new Draft(`${this.#out}/${TEMPORARY}/${this.#drafts++}`);
+  }
+
+  /** Makes a draft the body of a page. To be shielded from cancellation. */
+  async commit(file: string, draft: Draft, facts: Facts): Promise<PageRecord> {
+    const { bytes, hash } = await draft.finish();
+    const path = `${this.#out}/${file}`;
+    const record = { ...facts, bytes, hash, file, fetchedAt: new Date() };
+    await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
+    await Deno.rename(draft.path, path);
+    await this.#kv.set(keyOf(file), record);
+    return record;
+  }
+
+  /** The text of a stored body; nothing when it is too long to look for links. */
+  async text({ file, bytes }: PageRecord): Promise<string> {
+    return bytes > MOST_TEXT ? "" : await Deno.readTextFile(`${this.#out}/${file}`);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#kv.close();
+    await closeFolder(this.#out, this.#lock);
+  }
+
+  async #hashOf(file: string): Promise<string> {
+    const hash = createHash("sha256");
+    const body = await Deno.open(`${this.#out}/${file}`);
+    for await (const chunk of body.readable) hash.update(chunk);
+    return hash.digest("hex");
+  }
+}
+
+/** A temporary file that counts and hashes what is written to it. */
+export class Draft {
+  readonly path: string;
+  #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>> | undefined;
+  #hash = createHash("sha256");
+  #bytes = 0;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** Begins again, with an empty file. */
+  async begin(): Promise<void> {
+    await this.#close();
+    const file = await Deno.open(this.path, {
+      write: true,
+      create: true,
+      truncate: true,
+    });
+    this.#writer = file.writable.getWriter();
+    this.#hash = createHash("sha256");
+    this.#bytes = 0;
+  }
+
+  async write(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
+    await this.#writer!.write(chunk);
+    this.#hash.update(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  async finish(): Promise<{ bytes: number; hash: string }> {
+    await this.#close();
+    return { bytes: this.#bytes, hash: this.#hash.digest("hex") };
+  }
+
+  /** Removes what has not been committed. */
+  async discard(): Promise<void> {
+    await this.#close();
+    try {
+      await Deno.remove(this.path);
+    } catch (error) {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    }
+  }
+
+  async #close(): Promise<void> {
+    const writer = this.#writer;
+    this.#writer = undefined;
+    await writer?.close();
+  }
+}
+
+// The file names are unique, and well below the 2 KiB that a key may have.
+function keyOf(file: string): Deno.KvKey {
+  return ["page", file];
+}
+
+/** Makes the folder, if need be, and locks it: two runs would undo each other. */
+async function openFolder(out: string): Promise<Deno.FsFile> {
+  const temporary = `${out}/${TEMPORARY}`;
+  try {
+    await Deno.mkdir(temporary, { recursive: true });
+  } catch (error) {
+    throw unusable("folder", out, error);
+  }
+  const lock = await Deno.open(`${temporary}/lock`, {
+    write: true,
+    create: true,
+  });
+  if (!await lock.tryLock(true)) {
+    lock.close();
+    throw new MirrorError(`Another mirror is at work in ${out}`);
+  }
+  for await (const { name } of Deno.readDir(temporary)) {
+    if (name !== "lock") await Deno.remove(`${temporary}/${name}`);
+  }
+  return lock;
+}
+
+async function closeFolder(out: string, lock: Deno.FsFile): Promise<void> {
+  lock.close();
+  await Deno.remove(`${out}/${TEMPORARY}`, { recursive: true });
+}
+
+async function openKv(file: string): Promise<Deno.Kv> {
+  try {
+    return await Deno.openKv(file);
+  } catch (error) {
+    throw unusable("KV file", file, error);
+  }
+}
+
+function unusable(what: string, path: string, error: unknown): unknown {
+  if (error instanceof Deno.errors.NotCapable) return error;
+  const reason = error instanceof Error ? error.message : String(error);
+  return new MirrorError(`Cannot use the ${what} ${path}: ${reason}`);
+}
