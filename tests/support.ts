@@ -1,5 +1,6 @@
 /** What the tests share: turns of the event loop instead of real time, and looks at what is left behind. */
 
+import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
@@ -137,4 +138,70 @@ export function logUnhandled(log: string[]): Disposable {
   };
   globalThis.addEventListener("unhandledrejection", listener);
   return { [Symbol.dispose]: () => globalThis.removeEventListener("unhandledrejection", listener) };
+}
+
+/** A program in a process of its own, which tells by lines on its output how far it has come. */
+export class Program {
+  readonly #child: Deno.ChildProcess;
+  readonly #stdout: ReadableStreamDefaultReader<string>;
+  readonly #stderr: Promise<string>;
+  #unread = "";
+
+  /** Starts the module at `url`. */
+  constructor(url: URL, { args = [], flags = ["-A"] }: { args?: string[]; flags?: string[] } = {}) {
+    const config = fileURLToPath(new URL("../deno.json", import.meta.url));
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "--quiet", "--config", config, ...flags, url.href, ...args],
+      stdin: "null",
+      env: { NO_COLOR: "1" },
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    this.#stdout = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
+    this.#stderr = new Response(this.#child.stderr).text();
+  }
+
+  /** Waits for its next line. */
+  async line(): Promise<string> {
+    while (!this.#unread.includes("\n")) {
+      const { done, value } = await this.#stdout.read();
+      if (done) throw new Error(`The program has ended after "${this.#unread}": ${await this.#stderr}`);
+      this.#unread += value;
+    }
+    const [line, ...rest] = this.#unread.split("\n");
+    this.#unread = rest.join("\n");
+    return line!;
+  }
+
+  /** Sends it a signal. */
+  kill(signal: Deno.Signal): void {
+    this.#child.kill(signal);
+  }
+
+  /** Waits for its end, and tells how that came about and what it has written since the last line read. */
+  async end(): Promise<{ code: number; signal: Deno.Signal | null; stdout: string; stderr: string }> {
+    for (;;) {
+      const { done, value } = await this.#stdout.read();
+      if (done) break;
+      this.#unread += value;
+    }
+    const { code, signal } = await this.#child.status;
+    return { code, signal, stdout: this.#unread, stderr: await this.#stderr };
+  }
+}
+
+/** Copies the package into a folder of its own, as a second version of it in one program would lie. */
+export async function copyOfPackage(): Promise<{ url: string; remove: () => Promise<void> }> {
+  const root = new URL("../", import.meta.url);
+  const folder = new URL(`file://${await Deno.makeTempDir()}/`);
+  const copy = async (path: string): Promise<void> => {
+    if (!path.endsWith("/")) return await Deno.copyFile(new URL(path, root), new URL(path, folder));
+    await Deno.mkdir(new URL(path, folder));
+    for await (const { name, isDirectory } of Deno.readDir(new URL(path, root))) {
+      await copy(`${path}${name}${isDirectory ? "/" : ""}`);
+    }
+  };
+  await copy("mod.ts");
+  await copy("src/");
+  return { url: new URL("mod.ts", folder).href, remove: () => Deno.remove(folder, { recursive: true }) };
 }

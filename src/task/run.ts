@@ -7,7 +7,6 @@
 import { currentScope, sharedState } from "../core/ambient.ts";
 import { CancelledError } from "../core/errors.ts";
 import { combineFailures, messageOf } from "../core/failures.ts";
-import type { Scope } from "../core/scope.ts";
 import { checkStructured, outsideAbort, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { checkFlag, checkFunction } from "../core/validate.ts";
@@ -168,12 +167,8 @@ export function run<T>(
   runs.add(scope);
   if (options?.signals !== false) listenForSignals(scope);
   call.start(main);
-  const done = () => closeRun(runs, scope);
-  call.promise.then(done, done);
-  return call.promise;
-}
-
-function closeRun(runs: Set<Scope>, scope: Scope): void {
-  runs.delete(scope);
-  stopListening(scope);
+  return call.promise.finally(() => {
+    runs.delete(scope);
+    return stopListening(scope);
+  });
 }

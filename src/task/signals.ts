@@ -5,6 +5,7 @@
  */
 
 import { runOutside } from "../core/ambient.ts";
+import { arm } from "../core/clock.ts";
 import { CancelledError } from "../core/errors.ts";
 import { abortAll, type Scope } from "../core/scope.ts";
 
@@ -23,54 +24,79 @@ const NUMBERS: Record<string, number> = {
   SIGBREAK: 21,
 };
 
-// The scopes of the runs that a signal aborts.
-const runs = new Set<Scope>();
-let received: string | null = null;
+/** How long a signal to oneself may take to arrive, in ms; when the program listens for it too, it ends nothing. */
+const ARRIVAL = 1000;
 
-function processOf(): ProcessLike | undefined {
-  const { process } = globalThis as unknown as {
-    process?: Partial<ProcessLike>;
-  };
-  return typeof process?.on === "function" && typeof process.kill === "function" ? process as ProcessLike : undefined;
-}
+class SignalHub {
+  readonly #process: ProcessLike;
+  readonly #names: readonly string[];
+  // The scopes of the runs that a signal aborts. Invariant: the listener is on the process ⇒ not empty.
+  readonly #runs = new Set<Scope>();
+  #received: { signal: string; reason: CancelledError } | null = null;
 
-function names(process: ProcessLike): string[] {
-  return process.platform === "win32" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
-}
-
-function onSignal(signal: string): void {
-  if (received !== null) return raise(signal);
-  received = signal;
-  abortAll(runs, new CancelledError(`The process received ${signal}`));
-}
-
-/** Ends the process as the signal would have without us, so that the shell sees it. */
-function raise(signal: string): void {
-  const process = processOf()!;
-  for (const name of names(process)) process.off(name, onSignal);
-  received = null;
-  try {
-    process.kill(process.pid, signal);
-  } catch {
-    // Not permitted, or a platform without this signal: the status that a shell would show for it.
-    process.exit(128 + (NUMBERS[signal] ?? 0));
+  constructor(process: ProcessLike) {
+    this.#process = process;
+    this.#names = process.platform === "win32" ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM"];
   }
+
+  readonly #listener = (signal: string): void => {
+    if (this.#received !== null) return this.#raise(signal);
+    const reason = new CancelledError(`The process received ${signal}`);
+    this.#received = { signal, reason };
+    abortAll(this.#runs, reason);
+  };
+
+  /** Has a signal abort `scope`, also one that has come already: otherwise a server might never end. */
+  add(scope: Scope): void {
+    if (this.#received !== null) scope.abort(this.#received.reason);
+    this.#runs.add(scope);
+    if (this.#runs.size > 1) return;
+    runOutside(() => this.#names.forEach((name) => this.#process.on(name, this.#listener)));
+  }
+
+  /** Takes that back. After the last run that a signal has aborted, raises it again and waits for it to arrive. */
+  remove(scope: Scope): Promise<void> | undefined {
+    if (!this.#runs.delete(scope) || this.#runs.size > 0) return;
+    if (this.#received === null) return this.#unlisten();
+    this.#raise(this.#received.signal);
+    // It comes from another thread. Meanwhile the program must not end, or fail with the abort, for itself.
+    return new Promise((ring) => arm({ ring }, ARRIVAL));
+  }
+
+  /** Ends the process as the signal would have without us, so that the shell sees it. */
+  #raise(signal: string): void {
+    const process = this.#process;
+    this.#unlisten();
+    this.#received = null;
+    try {
+      process.kill(process.pid, signal);
+    } catch {
+      // Not permitted, or a platform without this signal: the status that a shell would show for it.
+      process.exit(128 + (NUMBERS[signal] ?? 0));
+    }
+  }
+
+  #unlisten(): undefined {
+    for (const name of this.#names) this.#process.off(name, this.#listener);
+  }
+}
+
+/** Where all copies of the package in one program find the hub: two of them would take one signal for two. */
+const KEY = Symbol.for("@weft/async/signals@1");
+
+function hub(): SignalHub | undefined {
+  const { process } = globalThis as unknown as { process?: Partial<ProcessLike> };
+  if (typeof process?.on !== "function" || typeof process.kill !== "function") return undefined;
+  const holder = globalThis as { [KEY]?: SignalHub };
+  return holder[KEY] ??= new SignalHub(process as ProcessLike);
 }
 
 /** Has SIGINT and SIGTERM abort `scope`. */
 export function listenForSignals(scope: Scope): void {
-  const process = processOf();
-  if (process === undefined) return;
-  runs.add(scope);
-  if (runs.size === 1) {
-    runOutside(() => names(process).forEach((name) => process.on(name, onSignal)));
-  }
+  hub()?.add(scope);
 }
 
-/** Takes that back. After the last run that a signal has aborted, the signal is raised again. */
-export function stopListening(scope: Scope): void {
-  const process = processOf();
-  if (!runs.delete(scope) || runs.size > 0 || process === undefined) return;
-  if (received !== null) raise(received);
-  else names(process).forEach((name) => process.off(name, onSignal));
+/** Takes that back. What it returns does not settle while a signal is about to end the process. */
+export function stopListening(scope: Scope): Promise<void> | undefined {
+  return hub()?.remove(scope);
 }

@@ -1,0 +1,119 @@
+/** Programs that end by a signal, one for each argument. They say "ready" when the signal may come. */
+
+import { createTask, run, scope, shield, sleepForever, yieldNow } from "@weft/async";
+
+/** Says that it is ready, waits to be cancelled, and cleans up. */
+async function work(name = "main", turns = 1): Promise<void> {
+  console.log("ready");
+  try {
+    await sleepForever();
+  } finally {
+    await shield(async () => {
+      for (let i = 0; i < turns; i++) await yieldNow();
+      console.log(`${name} is cleaned up`);
+    });
+  }
+}
+
+function keepAlive(): void {
+  setInterval(() => {}, 60_000);
+}
+
+function listeners(): string {
+  return `${process.listenerCount("SIGINT")} ${process.listenerCount("SIGTERM")}`;
+}
+
+const programs: Record<string, () => unknown> = {
+  async cleanup() {
+    await run(() => work());
+    console.log("never");
+  },
+
+  async caught() {
+    await run(async () => {
+      createTask(() => work("task"));
+      await work().catch((error) => console.log(`main caught: ${error.message}`));
+    });
+    console.log("never");
+  },
+
+  /** Ignores the first signal. */
+  deaf() {
+    keepAlive();
+    return run((signal) => {
+      signal.addEventListener("abort", () => console.log("first signal"));
+      console.log("ready");
+      return new Promise(() => {});
+    });
+  },
+
+  grace() {
+    keepAlive();
+    return run(() => {
+      console.log("ready");
+      return new Promise(() => {});
+    }, { grace: 0 });
+  },
+
+  async after() {
+    await run(() => console.log(`in run: ${listeners()}`));
+    console.log(`after run: ${listeners()}`);
+    keepAlive();
+    console.log("ready");
+  },
+
+  async alone() {
+    await run(() => console.log("main ends"));
+  },
+
+  async two() {
+    const slow = run(() => work("slow", 5));
+    const quick = run(() => work("quick"));
+    console.log(`two runs: ${listeners()}`);
+    await Promise.allSettled([slow, quick]);
+    console.log("never");
+  },
+
+  async oneOfTwo() {
+    const second = run(() => work("second"));
+    await run(() => console.log(`first: ${listeners()}`));
+    await second;
+  },
+
+  async nested() {
+    await run(() => run(() => scope(() => (console.log(listeners()), work()))));
+  },
+
+  async unsignalled() {
+    console.log("without: ", await run(listeners, { signals: false }));
+    await run(() => work(), { signals: false });
+  },
+
+  async mixed() {
+    const without = run(() => work("unsignalled"), { signals: false });
+    await Promise.allSettled([run(() => work("signalled")), without]);
+  },
+
+  /** What begins while another run unwinds is aborted from its beginning. */
+  async late() {
+    const first = run(async () => {
+      await work().catch(() => {});
+      late.resolve();
+      await shield(() => yieldNow());
+    });
+    const late = Promise.withResolvers<void>();
+    await late.promise;
+    await run(() => console.log("never")).catch((error) => console.log(`late: ${error.message}`));
+    await first;
+  },
+
+  async copies() {
+    const copy: { run: typeof run } = await import(Deno.args[1]!);
+    const slow = run(() => work("slow", 5));
+    const quick = copy.run(() => work("quick"));
+    console.log(`two copies: ${listeners()}`);
+    await Promise.allSettled([slow, quick]);
+  },
+};
+
+await programs[Deno.args[0]!]!();
