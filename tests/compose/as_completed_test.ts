@@ -10,7 +10,7 @@ import {
   scope,
   sleep,
   sleepForever,
-  StragglerError,
+  type StragglerError,
   timeout,
 } from "@weft/async";
 import { countedSignal, logUnhandled, report, settle, steered, unhandledIn } from "../support.ts";

@@ -482,11 +482,13 @@ Deno.test("map() closes a source that aborts it while it is asked for an item", 
 
 Deno.test("map() throws what its source throws after it has aborted it", async () => {
   const controller = new AbortController();
-  const source = function* (): Generator<number> {
+  const source = function* () {
+    yield 0;
     controller.abort("from inside");
     throw new Error("source is broken");
   };
   const results = map(source(), double, { signal: controller.signal });
+  assertEquals(await results.next(), { done: false, value: 0 });
   await assertRejects(() => results.next(), Error, "source is broken");
 });
 

@@ -96,7 +96,12 @@ for (const [name, first] of Object.entries(both)) {
     const log: string[] = [];
     const late = steered<string>(log, "late", { deaf: true });
     const discarded: unknown[] = [];
-    const call = first([late.work, async () => "winner", async () => "second", Promise.resolve("promise")], {
+    const call = first([
+      late.work,
+      () => Promise.resolve("winner"),
+      () => Promise.resolve("second"),
+      Promise.resolve("promise"),
+    ], {
       onDiscard: (value) => discarded.push(value),
     });
     await settle();
