@@ -79,10 +79,10 @@ export function currentScope(): Scope {
   return scope;
 }
 
-/** Calls `fn` with `scope` as the ambient one. */
-export function runInScope<A extends unknown[], R>(scope: Scope, fn: (...args: A) => R, ...args: A): R {
+/** Calls `fn(a, b)` with `scope` as the ambient one. No rest parameters: their arrays would be most of the garbage. */
+export function runInScope<R, A = undefined, B = undefined>(scope: Scope, fn: (a: A, b: B) => R, a?: A, b?: B): R {
   if (storage === undefined) sharedState();
-  return storage === null ? fn(...args) : storage!.run(scope, fn, ...args);
+  return storage === null ? fn(a as A, b as B) : storage!.run(scope, fn, a as A, b as B);
 }
 
 /**

@@ -84,13 +84,13 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   failures: unknown[] | null = null;
   state: "open" | "ended" | "left" = "open";
   #pending = 0;
-  readonly #outer: Scope;
-  readonly #signal: AbortSignal | undefined;
+  // Read once: the caller may change its object. Most calls have none.
+  readonly #options: { readonly signal: AbortSignal | undefined; readonly grace: number } | null;
   #link: AbortLink | null = null;
-  readonly #grace: number;
   #graceAlarm: Alarm | null = null;
   // What it has come to, and the promise of that, each as soon as there is one.
-  #outcome: { value: T } | { error: unknown } | null = null;
+  #settled: "not" | "value" | "error" = "not";
+  #outcome: unknown = undefined;
   #promised: PromiseWithResolvers<T> | null = null;
 
   constructor(
@@ -98,28 +98,20 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     options: StructuredOptions | undefined,
     kind?: { shielded?: boolean; abandonable?: boolean },
   ) {
-    this.#outer = outer;
-    this.#signal = options?.signal;
-    this.#grace = options?.grace ?? Infinity;
-    this.scope = new Scope(
-      outer,
-      options?.name,
-      kind?.shielded,
-      kind?.abandonable,
-    );
+    this.#options = options === undefined ? null : { signal: options.signal, grace: options.grace ?? Infinity };
+    this.scope = new Scope(outer, options?.name, kind?.shielded, kind?.abandonable);
     this.scope.keeper = this;
-    const signal = this.#signal;
-    if (signal !== undefined && !this.scope.aborted) {
-      if (signal.aborted) this.scope.beginAborted(signal.reason);
-      else this.#link = attachToSignal(signal, this.scope);
-    }
+    const signal = options?.signal;
+    if (signal === undefined || this.scope.aborted) return;
+    if (signal.aborted) this.scope.beginAborted(signal.reason);
+    else this.#link = attachToSignal(signal, this.scope);
   }
 
   /** What the call returns. */
   get promise(): Promise<T> {
     if (this.#promised === null) {
       this.#promised = Promise.withResolvers<T>();
-      if (this.#outcome !== null) this.#keep(this.#outcome);
+      this.#keep();
     }
     return this.#promised.promise;
   }
@@ -196,11 +188,11 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
    * Usually the call ends in the reaction to that function, which then settles the promise returned; one that
    * has to wait for more, or may have to be left to stragglers, needs a promise of its own.
    */
-  runBody<A extends unknown[]>(fn: (...args: A) => unknown, ...args: A): Promise<T> {
+  runBody<A, B = undefined>(fn: (a: A, b: B) => unknown, a: A, b?: B): Promise<T> {
     this.begin();
     let value: unknown;
     try {
-      value = runInScope(this.scope, fn, ...args);
+      value = runInScope(this.scope, fn, a, b);
     } catch (error) {
       this.fail(error);
       return this.promise;
@@ -222,19 +214,18 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   #endBody(value: unknown): T | Promise<T> {
     this.bodyDone(value as never);
     this.end();
-    return this.#settled();
+    return this.#comesTo();
   }
 
   #failBody(error: unknown): T | Promise<T> {
     this.fail(error);
-    return this.#settled();
+    return this.#comesTo();
   }
 
-  #settled(): T | Promise<T> {
-    const outcome = this.#outcome;
-    if (outcome === null) return this.promise;
-    if ("error" in outcome) throw outcome.error;
-    return outcome.value;
+  #comesTo(): T | Promise<T> {
+    if (this.#settled === "not") return this.promise;
+    if (this.#settled === "error") throw this.#outcome;
+    return this.#outcome as T;
   }
 
   /** Takes what the function of {@linkcode runBody} returned. */
@@ -273,31 +264,39 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     this.state = "ended";
     this.unwatch();
     scope.end();
-    if (!left) this.#settle(this.#comeTo());
-  }
-
-  #settle(outcome: { value: T } | { error: unknown }): void {
-    this.#outcome = outcome;
-    if ("error" in outcome) this.discard();
-    if (this.#promised !== null) this.#keep(outcome);
-  }
-
-  #keep(outcome: { value: T } | { error: unknown }): void {
-    if ("error" in outcome) this.#promised!.reject(outcome.error);
-    else this.#promised!.resolve(outcome.value);
+    if (!left) this.#conclude();
   }
 
   /** The outcome rules: genuine failures, the outside's reason, its own abort, the value. */
-  #comeTo(): { value: T } | { error: unknown } {
-    if (this.failures !== null) return { error: this.failure(this.failures) };
+  #conclude(): void {
+    if (this.failures !== null) return this.#settle("error", this.failure(this.failures));
+    const { scope } = this;
     // What is shielded was not cut short by the outside, aborted or not.
-    const outside = this.cancelled && !this.scope.shielded ? outsideAbort(this.#outer, this.#signal) : null;
-    if (outside !== null) return { error: outside.reason };
+    const outside = this.cancelled && !scope.shielded ? outsideAbort(scope.parent!, this.#options?.signal) : null;
+    if (outside !== null) return this.#settle("error", outside.reason);
     try {
-      return { value: this.cancelled ? this.ownAbort() : this.value() };
+      this.#settle("value", this.cancelled ? this.ownAbort() : this.value());
     } catch (error) {
-      return { error };
+      this.#settle("error", error);
     }
+  }
+
+  #settle(as: "value" | "error", outcome: unknown): void {
+    this.#settled = as;
+    this.#outcome = outcome;
+    if (as === "error") this.discard();
+    this.#keep();
+  }
+
+  /** Keeps the promise, if there is one and there is something to keep it with. */
+  #keep(): void {
+    if (this.#promised === null || this.#settled === "not") return;
+    if (this.#settled === "error") this.#promised.reject(this.#outcome);
+    else this.#promised.resolve(this.#outcome as T);
+  }
+
+  get #grace(): number {
+    return this.#options?.grace ?? Infinity;
   }
 
   /** Stops listening to what could abort it. */
@@ -312,8 +311,9 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     this.state = "left";
     this.unwatch();
     this.scope.leave();
-    this.#settle({
-      error: new StragglerError(this.label, this.stragglers(), this.#grace, this.failures ?? [], this.abortReason),
-    });
+    this.#settle(
+      "error",
+      new StragglerError(this.label, this.stragglers(), this.#grace, this.failures ?? [], this.abortReason),
+    );
   }
 }
