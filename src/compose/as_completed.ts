@@ -22,11 +22,11 @@ import {
   type DiscardOptions,
   type Entry,
   type EntryResult,
-  ignoreEntry,
   nameOfEntry,
   readEntries,
   startEntry,
 } from "./entries.ts";
+import { ignoreFailure } from "../task/awaitable.ts";
 import { Results, streamResults } from "./result_stream.ts";
 
 export { type DiscardOptions, type Entry, type EntryResult, Results, type StructuredOptions, type TaskFunction };
@@ -113,7 +113,7 @@ export function asCompleted(
   }
   const read = readEntries(action, entries);
   const { list, keys } = read;
-  if (outsideAbort(currentScope(), options?.signal) !== null) list.forEach(ignoreEntry);
+  if (outsideAbort(currentScope(), options?.signal) !== null) list.forEach(ignoreFailure);
   const settled = options?.settled === true;
   const order = startingOrder(list);
   const place = (nth: number): CompletedPlace => {

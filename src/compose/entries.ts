@@ -4,12 +4,12 @@
  * @module
  */
 
-import { awaitForeign, observeForeign } from "../core/promise_hub.ts";
+import { awaitForeign } from "../core/promise_hub.ts";
 import type { Scope } from "../core/scope.ts";
 import { observe, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
 import { isThenable, wrongKind } from "../core/validate.ts";
 import { surface } from "../core/next_turn.ts";
-import { Awaitable } from "../task/awaitable.ts";
+import { Awaitable, ignoreFailure } from "../task/awaitable.ts";
 
 /** One piece of work: a function that the call starts and owns, or a promise that it awaits and does not own. */
 export type Entry<T> = TaskFunction<T> | PromiseLike<T>;
@@ -73,14 +73,8 @@ export function refuseEntries(
 ): Promise<never> | null {
   const outside = outsideAbort(outer, options?.signal);
   if (outside === null) return null;
-  list.forEach(ignoreEntry);
+  list.forEach(ignoreFailure);
   return Promise.reject(outside.reason);
-}
-
-/** Leaves a promise to itself. Its failure is no news: the call that was to await it has one of its own to tell. */
-export function ignoreEntry(entry: Entry<unknown>): void {
-  if (entry instanceof Awaitable) observeForeign(entry.promise);
-  else if (entry instanceof Promise) observeForeign(entry);
 }
 
 /** Throws unless `onDiscard` is absent or a function. */
@@ -131,7 +125,7 @@ function observePromise(
   no: (error: unknown) => void,
 ): void {
   if (scope.aborted) {
-    ignoreEntry(promise);
+    ignoreFailure(promise);
     no(scope.reason);
   } // A wait for one of ours belongs to the ambient scope already, and sees a task that awaits itself.
   else if (promise instanceof Awaitable) promise.then(ok, no);

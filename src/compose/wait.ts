@@ -9,8 +9,7 @@ import { type Alarm, arm, disarm, type Sleeper } from "../core/clock.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
 import { checkMs, checkOptions, checkSignal, isThenable, wrongKind } from "../core/validate.ts";
 import { Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
-import { checkDeadlock } from "../task/awaitable.ts";
-import { ignoreEntry } from "./entries.ts";
+import { checkDeadlock, ignoreFailure } from "../task/awaitable.ts";
 
 export type { WaitOptions };
 
@@ -154,7 +153,7 @@ export function wait<P extends PromiseLike<unknown>>(
   }
   const refused = refusal(scope, options?.signal);
   if (refused !== null) {
-    set.forEach(ignoreEntry);
+    set.forEach(ignoreFailure);
     return refused;
   }
   if (set.size === 0) {

@@ -2,6 +2,7 @@ import { currentScope } from "../core/ambient.ts";
 import { InvalidStateError } from "../core/errors.ts";
 import { attachInspect } from "../core/inspect.ts";
 import { surface } from "../core/next_turn.ts";
+import { observeForeign } from "../core/promise_hub.ts";
 import type { Scope } from "../core/scope.ts";
 import { checkFunction } from "../core/validate.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
@@ -16,6 +17,15 @@ let deadlockOf: (awaitable: Awaitable<unknown>, scope: Scope) => string | null;
 export function checkDeadlock(promise: unknown, scope: Scope): void {
   const deadlock = promise instanceof Awaitable && !promise.done ? deadlockOf(promise, scope) : null;
   if (deadlock !== null) throw new InvalidStateError(deadlock);
+}
+
+/**
+ * Counts as having waited for `promise`: its failure never becomes an unhandled rejection. Other thenables are left
+ * alone, because they may begin their work when they are asked.
+ */
+export function ignoreFailure(promise: unknown): void {
+  if (promise instanceof Awaitable) observeForeign(promise.promise);
+  else if (promise instanceof Promise) observeForeign(promise);
 }
 
 interface DoneCallback {

@@ -8,6 +8,7 @@ import { currentScope } from "../core/ambient.ts";
 import { type Alarm, arm, disarm } from "../core/clock.ts";
 import { TimeoutError } from "../core/errors.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
+import { checkDeadlock, ignoreFailure } from "../task/awaitable.ts";
 import { checkMs, checkOptions, checkSignal, isThenable, wrongKind } from "../core/validate.ts";
 import { refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
 
@@ -41,6 +42,7 @@ const waits: Waitable<Alarm> = {
  * @throws {TimeoutError} If it takes longer than `timeout`.
  * @throws {TypeError} If an argument is of the wrong kind; for a function see `timeout`.
  * @throws {RangeError} If `timeout` is NaN.
+ * @throws {InvalidStateError} If a task waits for itself.
  *
  * @example Do not wait for ever
  * ```ts
@@ -58,6 +60,7 @@ export function waitFor<T>(
   options?: WaitForOptions,
 ): Promise<T> {
   const timeout = options?.timeout === undefined ? Infinity : options.timeout;
+  const scope = currentScope();
   try {
     if (!isThenable(promise)) {
       throw wrongKind(
@@ -70,12 +73,15 @@ export function waitFor<T>(
     checkOptions("wait", options);
     checkMs("wait", "timeout", timeout);
     checkSignal("wait", options?.signal);
+    checkDeadlock(promise, scope);
   } catch (error) {
     return Promise.reject(error);
   }
-  const scope = currentScope();
   const refused = refusal(scope, options?.signal);
-  if (refused !== null) return refused;
+  if (refused !== null) {
+    ignoreFailure(promise);
+    return refused;
+  }
   const claim = awaitForeign<T>(promise, scope, options?.signal);
   if (timeout !== Infinity) {
     const giveUp = () => claim.fail(new TimeoutError(`The promise took longer than ${timeout} ms`));

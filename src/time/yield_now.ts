@@ -22,12 +22,14 @@ export interface YieldOptions extends WaitOptions {
   budget?: number | undefined;
 }
 
-// Who has yielded in this turn. Invariant: not empty ⇒ a wake-up is scheduled.
+// Who has yielded in this turn. Invariant: not empty ⇒ a wake-up is scheduled, and never more than one.
 const yielded = new WaitQueue<null>();
 const DONE = Promise.resolve();
+let scheduled = false;
 let lastYield = 0;
 
 function wake(): void {
+  scheduled = false;
   // Before the budget is counted anew, so that what runs now starts with all of it.
   lastYield = performance.now();
   yielded.grantAll(undefined);
@@ -70,8 +72,9 @@ export function yieldNow(options?: YieldOptions): Promise<void> {
   const refused = refusal(scope, options?.signal);
   if (refused !== null) return refused;
   if (budget > 0 && performance.now() - lastYield < budget) return DONE;
-  const first = yielded.size === 0;
-  const promise = enqueue<void, null>(yielded, null, scope, options?.signal);
-  if (first) inNextTurn(wake);
-  return promise;
+  if (!scheduled) {
+    scheduled = true;
+    inNextTurn(wake);
+  }
+  return enqueue(yielded, null, scope, options?.signal);
 }
