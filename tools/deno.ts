@@ -50,9 +50,7 @@ export function withStd(
   flags: readonly string[],
 ): string[] {
   const [subcommand = "help", ...rest] = args;
-  return LOADS_MODULES.includes(subcommand)
-    ? [subcommand, ...flags, ...rest]
-    : [subcommand, ...rest];
+  return LOADS_MODULES.includes(subcommand) ? [subcommand, ...flags, ...rest] : [subcommand, ...rest];
 }
 
 /**
@@ -73,9 +71,7 @@ export async function runDeno(args: readonly string[]): Promise<number> {
     // every process exactly once as it is.
     detached: !WINDOWS,
   }).spawn();
-  const signals: Deno.Signal[] = WINDOWS
-    ? ["SIGINT", "SIGBREAK"]
-    : ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
+  const signals: Deno.Signal[] = WINDOWS ? ["SIGINT", "SIGBREAK"] : ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT"];
   for (const signal of signals) {
     let last = -Infinity;
     Deno.addSignalListener(signal, () => {

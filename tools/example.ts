@@ -60,9 +60,7 @@ async function main([number, ...rest]: string[]): Promise<number> {
     }
     return 0;
   }
-  const name = names.find((name) =>
-    /^\d+$/.test(number) && parseInt(name) === parseInt(number)
-  );
+  const name = names.find((name) => /^\d+$/.test(number) && parseInt(name) === parseInt(number));
   if (name === undefined) {
     console.error(
       `No example ${number}: \`deno task example\` lists what there is`,

@@ -23,8 +23,7 @@ const LAYERS: Record<string, readonly string[]> = {
 const DENO_ALLOWED = /^src\/(task\/run\.ts$|workers\/)/;
 
 const ROOT = new URL("../", import.meta.url);
-const CONTRACTION =
-  /\w+n['’]t\b|\b(?:it|that|there|what|let|here|who)['’]s\b|\w+['’](?:re|ve|ll|d|m)\b/i;
+const CONTRACTION = /\w+n['’]t\b|\b(?:it|that|there|what|let|here|who)['’]s\b|\w+['’](?:re|ve|ll|d|m)\b/i;
 
 const plugin: Deno.lint.Plugin = {
   name: "house",
@@ -70,8 +69,7 @@ const plugin: Deno.lint.Plugin = {
     "plain-syntax": {
       create(context) {
         if (!inSource(context.filename)) return {};
-        const report = (node: Deno.lint.Node, what: string) =>
-          context.report({ node, message: `No ${what} in src/` });
+        const report = (node: Deno.lint.Node, what: string) => context.report({ node, message: `No ${what} in src/` });
         return {
           // Older engines and browsers load src/ as it is.
           VariableDeclaration(node) {
@@ -92,8 +90,7 @@ const plugin: Deno.lint.Plugin = {
           "Identifier[name='Deno']"(node: Deno.lint.Identifier) {
             context.report({
               node,
-              message:
-                "No `Deno` in src/ outside src/task/run.ts and src/workers/",
+              message: "No `Deno` in src/ outside src/task/run.ts and src/workers/",
             });
           },
         };

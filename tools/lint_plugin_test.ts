@@ -53,8 +53,7 @@ Deno.test("layers sees every form of import", () => {
 });
 
 Deno.test("layers lets tests import public entries only", () => {
-  const check = (path: string, specifier: string) =>
-    rules(path, `import { x } from "${specifier}";`);
+  const check = (path: string, specifier: string) => rules(path, `import { x } from "${specifier}";`);
   assertEquals(check("tests/sync/a_test.ts", "@weft/async/semaphore"), []);
   assertEquals(check("tests/sync/a_test.ts", "../settle.ts"), []);
   assertEquals(check("tests/sync/a_test.ts", "../../src/sync/a.ts"), LAYERS);

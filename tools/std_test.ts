@@ -52,8 +52,7 @@ Deno.test("@std/cli draws a progress bar", async () => {
     max: 4,
     barLength: 4,
     writable,
-    formatter: ({ progressBar, value, max }) =>
-      `${progressBar} ${value}/${max}`,
+    formatter: ({ progressBar, value, max }) => `${progressBar} ${value}/${max}`,
   });
   bar.value += 3;
   await bar.stop();

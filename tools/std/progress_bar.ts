@@ -70,8 +70,7 @@ export class ProgressBar {
   }
 
   #draw(): Promise<void> {
-    const { barLength = 50, fillChar = "#", emptyChar = "-", formatter } =
-      this.#options;
+    const { barLength = 50, fillChar = "#", emptyChar = "-", formatter } = this.#options;
     const { value, max } = this;
     const time = Date.now() - this.#start;
     const filled = Math.trunc(
@@ -90,9 +89,7 @@ export class ProgressBar {
     };
     this.#previousTime = time;
     this.#previousValue = value;
-    const line = formatter
-      ? formatter(bar)
-      : `[${bar.styledTime}] [${bar.progressBar}] [${bar.styledData()}]`;
+    const line = formatter ? formatter(bar) : `[${bar.styledTime}] [${bar.progressBar}] [${bar.styledData()}]`;
     return this.#write(CLEAR_LINE + line);
   }
 

@@ -8,8 +8,7 @@
 export function assertType<T extends boolean>(_expected: T): void {}
 
 /** `true` if the two types are the same type. */
-export type IsExact<T, U> = (<X>() => X extends T ? 1 : 2) extends
-  (<X>() => X extends U ? 1 : 2) ? true : false;
+export type IsExact<T, U> = (<X>() => X extends T ? 1 : 2) extends (<X>() => X extends U ? 1 : 2) ? true : false;
 
 /** `true` if `T` is `any`. */
 export type IsAny<T> = 0 extends (1 & T) ? true : false;
