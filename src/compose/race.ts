@@ -134,14 +134,15 @@ function start(
   entries: unknown,
   options: RaceOptions | undefined,
 ): Promise<unknown> {
+  const action = kind === "race" ? "race" : "find the first success";
   let read: EntryList;
   try {
-    checkStructured(kind, options);
-    checkDiscard(kind, options);
-    read = readEntries(kind, entries);
+    checkStructured(action, options);
+    checkDiscard(action, options);
+    read = readEntries(action, entries);
     // Waiting for the first of nobody would never end.
     if (read.list.length === 0) {
-      throw outOfRange(kind, "entries", "at least one", entries);
+      throw outOfRange(action, "entries", "at least one function or promise", entries);
     }
   } catch (error) {
     return Promise.reject(error);

@@ -7,7 +7,7 @@
 import { currentScope } from "../core/ambient.ts";
 import { type Alarm, arm, disarm, type Sleeper } from "../core/clock.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
-import { checkMs, checkOptions, checkSignal, isThenable, wrongKind } from "../core/validate.ts";
+import { checkMs, checkOptions, checkSignal, isThenable, outOfRange, wrongKind } from "../core/validate.ts";
 import { Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
 import { checkDeadlock, ignoreFailure } from "../task/awaitable.ts";
 
@@ -141,11 +141,7 @@ export function wait<P extends PromiseLike<unknown>>(
     checkOptions("wait", options);
     checkMs("wait", "timeout", timeout);
     checkSignal("wait", options?.signal);
-    if (!RETURN_WHEN.includes(returnWhen)) {
-      throw new RangeError(
-        `Cannot wait: "returnWhen" must be one of ${RETURN_WHEN.join(", ")}, received ${String(returnWhen)}`,
-      );
-    }
+    checkReturnWhen(returnWhen);
     set = readPromises(promises);
     for (const promise of set) checkDeadlock(promise, scope);
   } catch (error) {
@@ -171,11 +167,16 @@ function readPromises<P>(promises: Iterable<P>): Set<P> {
   ) {
     throw wrongKind("wait", "promises", "an iterable of promises", promises);
   }
-  const set = new Set(promises);
-  for (const promise of set) {
-    if (!isThenable(promise)) {
-      throw wrongKind("wait", "promises", "an iterable of promises", promise);
-    }
+  const list = [...promises];
+  for (let i = 0; i < list.length; i++) {
+    if (!isThenable(list[i])) throw wrongKind("wait", `promises[${i}]`, "a promise or another thenable", list[i]);
   }
-  return set;
+  return new Set(list);
+}
+
+function checkReturnWhen(value: unknown): void {
+  if (RETURN_WHEN.includes(value)) return;
+  const rule = `one of ${RETURN_WHEN.join(", ")}`;
+  if (typeof value !== "string") throw wrongKind("wait", "returnWhen", rule, value);
+  throw outOfRange("wait", "returnWhen", rule, value);
 }

@@ -9,8 +9,11 @@ function show(value: unknown): string {
   if (typeof value === "function") {
     return `function ${value.name || "(anonymous)"}`;
   }
+  if (Array.isArray(value)) return "an array";
   if (typeof value === "object" && value !== null) {
-    return Array.isArray(value) ? "an array" : `an object (${value.constructor?.name ?? "no prototype"})`;
+    const name = value.constructor?.name ?? "no prototype";
+    // A generator's constructor has no name.
+    return `an object (${name || Object.prototype.toString.call(value).slice("[object ".length, -1)})`;
   }
   return typeof value === "bigint" ? `${value}n` : String(value);
 }

@@ -90,8 +90,10 @@ export class TaskGroupError extends AggregateError {
    * @typeParam E The class.
    * @param type The class.
    * @returns The failure, or `undefined`.
+   * @throws {TypeError} If `type` is not a function.
    */
   find<E>(type: abstract new (...args: never[]) => E): E | undefined {
+    checkFunction("find failure", "type", type);
     return findIn(this.errors, type);
   }
 }

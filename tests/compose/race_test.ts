@@ -36,7 +36,8 @@ for (const [name, first] of Object.entries(both)) {
   });
 
   Deno.test(`${name}() of nothing rejects, because it would never end`, async () => {
-    const message = `Cannot ${name}: "entries" must be at least one, received`;
+    const action = first === race ? "race" : "find the first success";
+    const message = `Cannot ${action}: "entries" must be at least one function or promise, received`;
     await assertRejects(() => first([]), RangeError, `${message} an array`);
     await assertRejects(() => first({}), RangeError, message);
   });

@@ -1,0 +1,533 @@
+/**
+ * Every exported function, constructor and method given what it cannot take: it says so, before it has done anything.
+ *
+ * One table. What is not in it fails the first test.
+ */
+
+import { assertEquals } from "@std/assert";
+import * as weft from "@weft/async";
+import { countedSignal, settle, unhandledIn } from "./support.ts";
+
+const {
+  asCompleted,
+  cleanup,
+  createTask,
+  firstSuccess,
+  Future,
+  gather,
+  map,
+  moveOnAfter,
+  race,
+  run,
+  scope,
+  Semaphore,
+  shield,
+  sleep,
+  sleepForever,
+  sleepUntil,
+  TaskGroup,
+  timeout,
+  timeoutAt,
+  wait,
+  waitFor,
+  yieldNow,
+} = weft;
+
+/** A value that is refused, and the words for it. */
+interface Bad {
+  readonly value: unknown;
+  readonly error: typeof TypeError | typeof RangeError;
+  readonly rule: string;
+  /** Which part of the parameter is refused, when not all of it. */
+  readonly part?: { readonly path: string; readonly value: unknown };
+}
+
+const wrongKind = (rule: string, values: unknown[]): Bad[] =>
+  values.map((value) => ({ value, error: TypeError, rule }));
+const outOfRange = (rule: string, values: unknown[]): Bad[] =>
+  values.map((value) => ({ value, error: RangeError, rule }));
+/** What stands for an option that is absent is not refused. */
+const optional = (bad: Bad[]): Bad[] => bad.filter(({ value }) => value !== undefined);
+
+const FUNCTION = wrongKind("a function", [undefined, null, NaN, -1, 1.5, "work", {}, [], Promise.resolve()]);
+const FLAG = wrongKind("a boolean", [null, NaN, 0, 1, "true", {}, () => true]);
+const NAME = wrongKind("a string", [null, NaN, 5, {}, () => "name"]);
+const SIGNAL = wrongKind("an AbortSignal", [null, NaN, 5, "abort", {}, new AbortController(), () => {}]);
+const OPTIONS = wrongKind("an object", [null, NaN, 5, "options", true, () => {}]);
+const MS = [
+  ...wrongKind("a number of milliseconds", [undefined, null, "5", 5n, {}, [5], new Date()]),
+  ...outOfRange("a number other than NaN", [NaN]),
+];
+const NOT_NEGATIVE_MS = [
+  ...wrongKind("a number of milliseconds", [null, "5", 5n, {}]),
+  ...outOfRange("zero or more", [NaN, -1, -0.5, -Infinity]),
+];
+const INSTANT = [
+  ...wrongKind("epoch milliseconds or a Date", [undefined, null, "2030-01-01", 5n, {}]),
+  ...outOfRange("a valid instant", [NaN, new Date(NaN)]),
+];
+const count = (least: number, infinite: boolean): Bad[] => [
+  ...wrongKind("a number", [null, "2", 2n, {}, [2]]),
+  ...outOfRange(`a whole number of at least ${least}${infinite ? " or Infinity" : ""}`, [
+    NaN,
+    least - 1,
+    -1,
+    1.5,
+    -Infinity,
+    2 ** 53,
+    ...infinite ? [] : [Infinity],
+  ]),
+];
+
+const LIST = "an iterable or a record of functions and promises";
+const inside = (rule: string, cases: [value: unknown, path: string, part: unknown][]): Bad[] =>
+  cases.map(([value, path, part]) => ({ value, error: TypeError, rule, part: { path, value: part } }));
+const ENTRIES = [
+  ...wrongKind(LIST, [undefined, null, NaN, -1, "work", () => {}, Promise.resolve([]), asyncList()]),
+  ...inside("a function or a promise", [
+    [[1], "[0]", 1],
+    [[() => {}, "work"], "[1]", "work"],
+    [new Set([null]), "[0]", null],
+    [{ a: () => {}, b: NaN }, `["b"]`, NaN],
+  ]),
+];
+const NOT_EMPTY_ENTRIES = [...ENTRIES, ...outOfRange("at least one function or promise", [[], {}, new Set()])];
+const PROMISES = [
+  ...wrongKind("an iterable of promises", [undefined, null, NaN, "work", {}, Promise.resolve()]),
+  ...inside("a promise or another thenable", [
+    [[1], "[0]", 1],
+    [new Set([Promise.resolve(), () => {}]), "[1]", () => {}],
+  ]),
+];
+const PROMISE = wrongKind("a promise or another thenable", [undefined, null, NaN, "work", {}, () => {}]);
+const SOURCE = wrongKind("an iterable or async iterable", [undefined, null, NaN, 5, {}, () => {}, Promise.resolve([])]);
+const RETURN_WHEN_RULE = "one of allCompleted, firstCompleted, firstException";
+const RETURN_WHEN = [
+  ...wrongKind(RETURN_WHEN_RULE, [null, NaN, {}]),
+  ...outOfRange(RETURN_WHEN_RULE, ["", "FIRST_COMPLETED"]),
+];
+const WEIGHT = [...count(1, false), ...outOfRange("at most 2, the number of permits", [3])];
+
+const STRUCTURED = { signal: SIGNAL, name: NAME, grace: NOT_NEGATIVE_MS };
+const DISCARDING = { ...STRUCTURED, onDiscard: FUNCTION };
+
+/** Good arguments that tell whether they were used. */
+class Probe {
+  readonly #signal = countedSignal();
+  #entered = 0;
+  #opened = 0;
+  #timers = 0;
+  readonly signal = this.#signal.signal;
+  readonly fn = () => void this.#entered++;
+  readonly source = {
+    [Symbol.iterator]: () => {
+      this.#opened++;
+      return [1][Symbol.iterator]();
+    },
+  };
+
+  /** Counts timers while `fn` runs, and in the turn after. */
+  async watch(fn: () => unknown): Promise<void> {
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = ((...args: Parameters<typeof setTimeout>) => {
+      this.#timers++;
+      return setTimeout(...args);
+    }) as typeof setTimeout;
+    try {
+      await fn();
+      await settle(1);
+    } finally {
+      globalThis.setTimeout = setTimeout;
+    }
+  }
+
+  /** What was used. */
+  get used() {
+    return {
+      functions: this.#entered,
+      sources: this.#opened,
+      timers: this.#timers,
+      listeners: this.#signal.listeners(),
+    };
+  }
+}
+
+const NOTHING_USED = { functions: 0, sources: 0, timers: 0, listeners: 0 };
+
+type Param = readonly [name: string, bad: Bad[], good: (probe: Probe) => unknown, action?: string];
+
+const fn: Param = ["fn", FUNCTION, (probe) => probe.fn];
+const ms: Param = ["ms", MS, () => 60_000];
+const at: Param = ["at", INSTANT, () => Date.now() + 60_000];
+const entries: Param = ["entries", ENTRIES, (probe) => [probe.fn]];
+const some: Param = ["entries", NOT_EMPTY_ENTRIES, (probe) => [probe.fn]];
+const source: Param = ["source", SOURCE, (probe) => probe.source];
+const permits: Param = ["permits", count(0, true), () => 1];
+
+interface Row {
+  /** What it is called in messages: `Cannot <action>: …`. */
+  readonly action: string;
+  /** How misuse shows: functions that return a promise reject, all else throws. */
+  readonly misuse: "throws" | "rejects";
+  // deno-lint-ignore no-explicit-any -- wrong arguments are what this is about
+  readonly call: (...args: any[]) => unknown;
+  readonly params: readonly Param[];
+  /** Absent: it takes none. */
+  readonly options?: Readonly<Record<string, Bad[]>>;
+  /** In messages about options, when another one. */
+  readonly optionsAction?: string;
+  /**
+   * In an aborted scope, or with an aborted signal: it rejects with the reason; the first `next` does; or it does
+   * not wait, so that nothing happens.
+   */
+  readonly aborted: "rejects" | "next" | "ignored";
+}
+
+function row(
+  call: Row["call"],
+  action: string,
+  misuse: Row["misuse"],
+  aborted: Row["aborted"],
+  params: readonly Param[],
+  options?: Row["options"],
+  optionsAction?: string,
+): Row {
+  return { call, action, misuse, aborted, params, ...options && { options }, ...optionsAction && { optionsAction } };
+}
+
+// What the methods are called on: made anew for each call, and never used by one that is refused.
+const group = () => new TaskGroup();
+const semaphore = () => new Semaphore(2);
+
+/** Calls a method of the deadline of a timeout that is under way. */
+const onDeadline = (method: "reschedule" | "rescheduleAt") => (...args: [never]) => {
+  let misuse: { error: unknown } | undefined;
+  timeout(Infinity, (_signal, deadline) => {
+    try {
+      deadline[method](...args);
+    } catch (error) {
+      misuse = { error };
+    }
+  });
+  if (misuse) throw misuse.error;
+};
+
+const TABLE: Record<string, Row> = {
+  run: row(run, "run", "rejects", "rejects", [["main", FUNCTION, (probe) => probe.fn]], {
+    ...STRUCTURED,
+    signals: FLAG,
+  }),
+  createTask: row(createTask, "create task", "throws", "ignored", [fn], { name: NAME, eager: FLAG }),
+  scope: row(scope, "open scope", "rejects", "rejects", [fn], STRUCTURED),
+  shield: row(shield, "shield", "rejects", "ignored", [fn], { timeout: optional(MS) }),
+  cleanup: row(cleanup, "make cleanup", "throws", "ignored", [fn], { timeout: optional(MS) }),
+
+  gather: row(gather, "gather", "rejects", "rejects", [entries], {
+    ...DISCARDING,
+    settled: FLAG,
+    concurrency: count(1, true),
+  }),
+  asCompleted: row(asCompleted, "iterate as completed", "throws", "next", [entries], {
+    ...DISCARDING,
+    settled: FLAG,
+    concurrency: count(1, true),
+  }),
+  map: row(map, "map", "throws", "next", [source, fn], {
+    ...DISCARDING,
+    settled: FLAG,
+    ordered: FLAG,
+    concurrency: count(1, false),
+  }),
+  race: row(race, "race", "rejects", "rejects", [some], DISCARDING),
+  firstSuccess: row(firstSuccess, "find the first success", "rejects", "rejects", [some], DISCARDING),
+  wait: row(wait, "wait", "rejects", "rejects", [["promises", PROMISES, () => [new Promise(() => {})]]], {
+    signal: SIGNAL,
+    timeout: optional(MS),
+    returnWhen: RETURN_WHEN,
+  }),
+
+  sleep: row(sleep, "sleep", "rejects", "rejects", [ms], { signal: SIGNAL }),
+  sleepUntil: row(sleepUntil, "sleep", "rejects", "rejects", [at], { signal: SIGNAL }),
+  sleepForever: row(sleepForever, "sleep", "rejects", "rejects", [], { signal: SIGNAL }),
+  yieldNow: row(yieldNow, "yield", "rejects", "rejects", [], { signal: SIGNAL, budget: NOT_NEGATIVE_MS }),
+  timeout: row(timeout, "set timeout", "rejects", "rejects", [ms, fn], STRUCTURED),
+  timeoutAt: row(timeoutAt, "set timeout", "rejects", "rejects", [at, fn], STRUCTURED),
+  moveOnAfter: row(moveOnAfter, "move on after", "rejects", "rejects", [ms, fn], STRUCTURED),
+  waitFor: row(waitFor, "wait", "rejects", "rejects", [["promise", PROMISE, () => new Promise(() => {})]], {
+    signal: SIGNAL,
+    timeout: optional(MS),
+  }),
+  "Deadline.reschedule": row(onDeadline("reschedule"), "reschedule deadline", "throws", "ignored", [ms]),
+  "Deadline.rescheduleAt": row(onDeadline("rescheduleAt"), "reschedule deadline", "throws", "ignored", [at]),
+
+  TaskGroup: row((options) => new TaskGroup(options), "open TaskGroup", "throws", "ignored", [], {
+    ...STRUCTURED,
+    concurrency: count(1, true),
+    supervise: FLAG,
+  }),
+  "TaskGroup.run": row(TaskGroup.run, "run TaskGroup", "rejects", "rejects", [fn], {
+    ...STRUCTURED,
+    concurrency: count(1, true),
+    supervise: FLAG,
+  }, "open TaskGroup"),
+  "TaskGroup.createTask": row(
+    (...args) => group().createTask(...args as [never]),
+    "create task",
+    "throws",
+    "ignored",
+    [fn],
+    { name: NAME, eager: FLAG },
+  ),
+  "TaskGroup.start": row(
+    (...args) => group().start(...args as [never]),
+    "create task",
+    "rejects",
+    "rejects",
+    [fn],
+    { name: NAME, eager: FLAG },
+  ),
+  "TaskGroupError.find": row(
+    (type) => new weft.TaskGroupError([]).find(type),
+    "find failure",
+    "throws",
+    "ignored",
+    [["type", FUNCTION, () => RangeError]],
+  ),
+
+  Future: row((options) => new Future(options), "create future", "throws", "ignored", [], { name: NAME }),
+  "Awaitable.addDoneCallback": row(
+    (fn) => new Future().addDoneCallback(fn),
+    "add done callback",
+    "throws",
+    "ignored",
+    [fn],
+  ),
+
+  Semaphore: row((permits) => new Semaphore(permits), "create Semaphore", "throws", "ignored", [permits]),
+  "Semaphore.acquire": row((options) => semaphore().acquire(options), "acquire permit", "rejects", "rejects", [], {
+    signal: SIGNAL,
+    weight: WEIGHT,
+  }),
+  "Semaphore.tryAcquire": row((options) => semaphore().tryAcquire(options), "acquire permit", "throws", "ignored", [], {
+    weight: WEIGHT,
+  }),
+  "Semaphore.run": row(
+    (...args) => semaphore().run(...args as [never]),
+    "run with permit",
+    "rejects",
+    "rejects",
+    [fn],
+    { signal: SIGNAL, weight: WEIGHT },
+    "acquire permit",
+  ),
+  "Semaphore.with": row((fn) => semaphore().with(fn), "run with permit", "rejects", "rejects", [fn]),
+  "Semaphore.wrap": row((fn) => semaphore().wrap(fn), "wrap", "throws", "ignored", [fn]),
+  "Semaphore.release": row((weight) => semaphore().release(weight), "release permit", "throws", "ignored", [
+    ["weight", optional(count(1, false)), () => 1],
+  ]),
+  "Semaphore.resize": row((permits) => semaphore().resize(permits), "resize Semaphore", "throws", "ignored", [permits]),
+};
+
+/** What takes nothing, or takes anything: a value, a reason, what to look for. */
+const TAKES_ANYTHING = [
+  "hasAmbientScope",
+  "currentTask",
+  "currentSignal",
+  "throwIfCancelled",
+  "allTasks",
+  "isCancellation",
+  "Awaitable.result",
+  "Awaitable.exception",
+  "Awaitable.then",
+  "Awaitable.removeDoneCallback",
+  "Future.setResult",
+  "Future.setException",
+  "Future.cancel",
+  "Task.cancel",
+  "TaskGroup.cancel",
+  "TaskGroup.join",
+  "CancelScope.cancel",
+  "Results.next",
+  "Results.return",
+  "Permit.release",
+  "CancelledError",
+  "TimeoutError",
+  "InvalidStateError",
+];
+
+/** What only the package makes. */
+const MADE_BY_THE_PACKAGE = [
+  "Awaitable",
+  "Task",
+  "Results",
+  "Deadline",
+  "CancelScope",
+  "Permit",
+  "LeftoverError",
+  "StragglerError",
+  "TaskGroupError",
+];
+
+/** What TypeScript hides. */
+const PROTECTED = ["Awaitable.settle", "Awaitable.deadlock", "Task.deadlock"];
+
+async function* asyncList() {
+  yield await Promise.resolve(() => {});
+}
+
+/** All that a user can call: functions, classes, and `Class.method`, those of subclasses where they are declared. */
+function exported(): string[] {
+  return Object.entries(weft).flatMap(([name, value]) => {
+    const own = (holder: object) =>
+      Object.entries(Object.getOwnPropertyDescriptors(holder))
+        .filter(([key, { value }]) => typeof value === "function" && !["constructor", "toString"].includes(key))
+        .map(([key]) => `${name}.${key}`);
+    return [name, ...own(value), ...own(value.prototype ?? {})];
+  });
+}
+
+/** The received value, in the words of a message. */
+function shown(value: unknown): string {
+  if (typeof value === "string") return `"${value}"`;
+  if (typeof value === "bigint") return `${value}n`;
+  if (typeof value === "function") return `function ${value.name || "(anonymous)"}`;
+  if (Array.isArray(value)) return "an array";
+  if (typeof value !== "object" || value === null) return String(value);
+  return `an object (${Object.prototype.toString.call(value).slice(8, -1)})`;
+}
+
+/** How a call ends at once: in a turn or two. */
+async function outcomeOf(call: () => unknown): Promise<{ how: string; error?: unknown }> {
+  let result: unknown;
+  try {
+    result = call();
+  } catch (error) {
+    return { how: "throws", error };
+  }
+  if (!(result instanceof Promise)) return { how: "returns" };
+  const ended = result.then(() => ({ how: "resolves" }), (error) => ({ how: "rejects", error }));
+  return await Promise.race([ended, settle(2).then(() => ({ how: "waits" }))]);
+}
+
+/** What is refused in one row: the arguments, and what is said about them. */
+function* misuses({ action, optionsAction, params, options }: Row, probe: Probe) {
+  const good = params.map(([, , good]) => good(probe));
+  for (const [i, [name, bad]] of params.entries()) {
+    for (const one of bad) {
+      const args = good.with(i, one.value);
+      yield {
+        args: options ? [...args, { signal: probe.signal }] : args,
+        error: one.error,
+        ...about(action, name, one),
+      };
+    }
+  }
+  if (options === undefined) return;
+  // The first check of all options is that of their kind, with the words of the whole.
+  for (const one of OPTIONS) {
+    yield { args: [...good, one.value], error: one.error, ...about(optionsAction ?? action, "options", one) };
+  }
+  for (const [name, bad] of Object.entries(options)) {
+    for (const one of optional(bad)) {
+      const value = { signal: probe.signal, [name]: one.value };
+      yield { args: [...good, value], error: one.error, ...about(optionsAction ?? action, name, one) };
+    }
+  }
+}
+
+function about(action: string, name: string, { value, rule, part }: Bad): { message: string } {
+  const param = part === undefined ? name : name + part.path;
+  const received = shown(part === undefined ? value : part.value);
+  return { message: `Cannot ${action}: "${param}" must be ${rule}, received ${received}` };
+}
+
+Deno.test("every exported function, constructor and method is in the table of bad input", () => {
+  const known = [...Object.keys(TABLE), ...TAKES_ANYTHING, ...MADE_BY_THE_PACKAGE, ...PROTECTED];
+  assertEquals(known.toSorted(), exported().toSorted());
+});
+
+for (const [name, row] of Object.entries(TABLE)) {
+  Deno.test(`${name} refuses bad input before any effect`, async () => {
+    const unhandled = await unhandledIn(async () => {
+      const probe = new Probe();
+      for (const { args, error, message } of misuses(row, probe)) {
+        await probe.watch(async () => {
+          const outcome = await outcomeOf(() => row.call(...args));
+          const actual = outcome.error as Error | undefined;
+          assertEquals([outcome.how, actual?.constructor, actual?.message], [row.misuse, error, message]);
+        });
+        assertEquals(probe.used, NOTHING_USED, message);
+      }
+    });
+    assertEquals(unhandled, []);
+  });
+
+  if (row.options !== undefined && "signal" in row.options && row.aborted !== "ignored") {
+    Deno.test(`${name} with an aborted signal rejects with its reason before any effect`, async () => {
+      await refuses(row, (args) => row.call(...args, { signal: AbortSignal.abort("aborted before") }));
+    });
+  }
+  if (row.aborted !== "ignored") {
+    Deno.test(`${name} in an aborted scope rejects with its reason before any effect`, async () => {
+      await scope(async (_signal, self) => {
+        self.cancel("aborted before");
+        await refuses(row, (args) => row.call(...args));
+      });
+    });
+  }
+}
+
+/** Expects a call with good arguments to reject with the reason of the abort, and to use none of them. */
+async function refuses(row: Row, call: (args: unknown[]) => unknown): Promise<void> {
+  const probe = new Probe();
+  const args = row.params.map(([, , good]) => good(probe));
+  await probe.watch(async () => {
+    const outcome = await outcomeOf(() => {
+      const result = call(args);
+      return row.aborted === "next" ? (result as weft.Results<unknown>).next() : result;
+    });
+    assertEquals(outcome, { how: "rejects", error: "aborted before" });
+  });
+  assertEquals(probe.used, NOTHING_USED);
+}
+
+Deno.test("what does not wait goes on in an aborted scope", async () => {
+  const log: string[] = [];
+  await scope(async (_signal, self) => {
+    self.cancel();
+    await shield(() => log.push("shield"));
+    await using _ = cleanup(() => log.push("cleanup"));
+    await createTask(() => log.push("createTask")).promise;
+    log.push(`tryAcquire ${new Semaphore(1).tryAcquire()?.weight}`);
+    log.push(`TaskGroup ${new TaskGroup().closed ? "closed" : "open"}`);
+  });
+  assertEquals(log, ["shield", "createTask", "tryAcquire 1", "TaskGroup closed", "cleanup"]);
+});
+
+Deno.test("an empty input gives an empty result, or is refused where there is none", async () => {
+  assertEquals(await gather([]), []);
+  assertEquals(await gather({}), {});
+  assertEquals(await Array.fromAsync(asCompleted([])), []);
+  assertEquals(await Array.fromAsync(map([], () => {})), []);
+  assertEquals(await wait([]), { done: new Set(), pending: new Set() });
+});
+
+Deno.test("map() of a source without end takes a bounded number of items", async () => {
+  let taken = 0;
+  const endless = function* () {
+    for (;;) yield taken++;
+  };
+  const results = map(endless(), (n) => n, { concurrency: 3 });
+  await results.next();
+  await settle();
+  assertEquals(taken, 6);
+  await results.return();
+});
+
+Deno.test("CancelledError, TimeoutError and InvalidStateError take anything for a message, as Error does", () => {
+  for (const Class of [weft.CancelledError, weft.TimeoutError, weft.InvalidStateError]) {
+    for (const value of [NaN, -1, null, {}, []]) {
+      assertEquals(new Class(value as never).message, String(value));
+    }
+  }
+});
