@@ -31,7 +31,8 @@ export class AbortLink extends Link {
 
 class AbortHub {
   readonly #signal: AbortSignal;
-  // Invariant: the listener is on the signal ⇔ the ring is not empty.
+  // Invariant: the ring is not empty ⇔ the listener is on the signal ⇔ the hub is in `hubs`. A weak map that keeps one
+  // for each of many short-lived signals makes the garbage collector work, four times as much as all the rest.
   readonly #anchor = new Link();
 
   constructor(signal: AbortSignal) {
@@ -57,6 +58,7 @@ class AbortHub {
     const link = new AbortLink(this, target);
     if (this.#anchor.next === this.#anchor) {
       this.#signal.addEventListener("abort", this.#listener);
+      hubs.set(this.#signal, this);
     }
     link.insertBefore(this.#anchor);
     return link;
@@ -65,6 +67,7 @@ class AbortHub {
   removed(): void {
     if (this.#anchor.next === this.#anchor) {
       this.#signal.removeEventListener("abort", this.#listener);
+      hubs.delete(this.#signal);
     }
   }
 }
@@ -76,7 +79,5 @@ export function attachToSignal(
   signal: AbortSignal,
   target: Cancellable | Scope,
 ): AbortLink {
-  let hub = hubs.get(signal);
-  if (hub === undefined) hubs.set(signal, hub = new AbortHub(signal));
-  return hub.add(target);
+  return (hubs.get(signal) ?? new AbortHub(signal)).add(target);
 }
