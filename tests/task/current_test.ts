@@ -17,10 +17,33 @@ import {
   throwIfCancelled,
   timeout,
 } from "@weft/async";
-import { settle } from "../support.ts";
+import { Program, settle } from "../support.ts";
 
 Deno.test("hasAmbientScope() is true where the platform has an async context", () => {
   assert(hasAmbientScope());
+});
+
+Deno.test("hasAmbientScope() is false without one: then explicit signals count, and everything else works", async () => {
+  const program = new Program(new URL("./testdata/without_async_context.ts", import.meta.url));
+  const { code, stdout, stderr } = await program.end();
+  assertEquals({ code, stdout: stdout.split("\n"), stderr }, {
+    code: 0,
+    stdout: [
+      "ambient: false",
+      "current signal: false own signal: true",
+      "wait: throws Error: enough",
+      "shield: saved",
+      "sibling ends",
+      "group: throws TaskGroupError: 1 failure in TaskGroup: no luck",
+      "timeout: throws TimeoutError: timeout took longer than 0 ms",
+      "gather: 1,2",
+      "tasks: 2 current: ",
+      "leftover ends",
+      "run: main ends",
+      "",
+    ],
+    stderr: "",
+  });
 });
 
 Deno.test("currentTask() is the innermost task, also in the calls that it makes", async () => {
