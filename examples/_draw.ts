@@ -168,7 +168,7 @@ export function timeline(
     for (const { from, to, kind = "work" } of spans) {
       const first = Math.min(
         columns.middle - 1,
-        Math.floor((from - start) * scale),
+        Math.round((from - start) * scale),
       );
       const behind = Math.max(first + 1, Math.round((to - start) * scale));
       cells.fill(kind, first, behind);

@@ -80,7 +80,7 @@ export class Store implements AsyncDisposable {
 
   /** Makes a draft the body of a page. To be shielded from cancellation. */
   async commit(file: string, draft: Draft, facts: Facts): Promise<PageRecord> {
-    const { bytes, hash } = await draft.finish();
+    const { bytes, hash } = draft.finish();
     const path = `${this.#out}/${file}`;
     const record = { ...facts, bytes, hash, file, fetchedAt: new Date() };
     await Deno.mkdir(path.slice(0, path.lastIndexOf("/")), { recursive: true });
@@ -110,7 +110,7 @@ export class Store implements AsyncDisposable {
 /** A temporary file that counts and hashes what is written to it. */
 export class Draft {
   readonly path: string;
-  #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>> | undefined;
+  #file: Deno.FsFile | undefined;
   #hash = createHash("sha256");
   #bytes = 0;
 
@@ -120,31 +120,30 @@ export class Draft {
 
   /** Begins again, with an empty file. */
   async begin(): Promise<void> {
-    await this.#close();
-    const file = await Deno.open(this.path, {
-      write: true,
-      create: true,
-      truncate: true,
-    });
-    this.#writer = file.writable.getWriter();
+    this.#close();
+    this.#file = await Deno.open(this.path, { write: true, create: true, truncate: true });
     this.#hash = createHash("sha256");
     this.#bytes = 0;
   }
 
-  async write(chunk: Uint8Array<ArrayBuffer>): Promise<void> {
-    await this.#writer!.write(chunk);
+  async write(chunk: Uint8Array): Promise<void> {
+    const file = this.#file!;
+    // Not through `file.writable`: it holds back small chunks, and says nothing
+    // if the disk is full when it writes them at the end.
+    for (let rest = chunk; rest.length > 0;) rest = rest.subarray(await file.write(rest));
     this.#hash.update(chunk);
     this.#bytes += chunk.length;
   }
 
-  async finish(): Promise<{ bytes: number; hash: string }> {
-    await this.#close();
+  /** Closes the file, and says what is in it. */
+  finish(): { bytes: number; hash: string } {
+    this.#close();
     return { bytes: this.#bytes, hash: this.#hash.digest("hex") };
   }
 
   /** Removes what has not been committed. */
   async discard(): Promise<void> {
-    await this.#close();
+    this.#close();
     try {
       await Deno.remove(this.path);
     } catch (error) {
@@ -152,10 +151,9 @@ export class Draft {
     }
   }
 
-  async #close(): Promise<void> {
-    const writer = this.#writer;
-    this.#writer = undefined;
-    await writer?.close();
+  #close(): void {
+    this.#file?.close();
+    this.#file = undefined;
   }
 }
 

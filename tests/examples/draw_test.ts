@@ -76,7 +76,7 @@ Deno.test("timeline() draws what overlaps above each other", () => {
     ], NARROW),
     text(
       "first  ██████████████████████████ 100 ms",
-      "second              ░░███████████",
+      "second              ░░░██████████",
       "third                           ×   1 ms",
       "none",
       "       0          50 ms    100 ms",
