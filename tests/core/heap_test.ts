@@ -96,6 +96,14 @@ test(
     held = await wait;
   }),
 );
+test(
+  "Semaphore.acquire() with a signal of its own",
+  oneByOne(async () => {
+    const wait = taken.acquire({ signal: new AbortController().signal });
+    held.release();
+    held = await wait;
+  }),
+);
 test("Semaphore.acquire() that was aborted", aborted((signal) => taken.acquire({ signal })));
 test("Semaphore.acquire() in a scope that was cancelled", cancelled((signal) => taken.acquire({ signal })));
 

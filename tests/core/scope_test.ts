@@ -1,5 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { abortAll, Cancellable, Scope, type ScopeKeeper } from "../../src/core/scope.ts";
+import { linksMoved } from "./links_moved.ts";
 
 /** A wait that only tells the log. */
 class Wait extends Cancellable {
@@ -116,6 +117,16 @@ Deno.test("Scope.leave() tells the keeper of the parent when the last child is g
   assertEquals([parent.childCount, log], [1, []]);
   b.end();
   assertEquals([parent.childCount, log], [0, ["parent childless"]]);
+});
+
+Deno.test("Scope.adopt() and end() move one link each, however many children there are", () => {
+  const parent = new Scope(new Scope(null));
+  const children: Scope[] = [];
+  const adopt = () => {
+    for (let i = 0; i < 1000; i++) children.push(new Scope(parent));
+  };
+  assertEquals([linksMoved(adopt), linksMoved(adopt)], [1000, 1000]);
+  assertEquals(linksMoved(() => children[700]!.end()), 1);
 });
 
 Deno.test("Scope.settleChildren() tells abandonable children once no other child is left", () => {

@@ -1,8 +1,8 @@
 import { assertEquals } from "@std/assert";
-import { Link } from "../../src/core/link.ts";
 import { Scope } from "../../src/core/scope.ts";
 import { Claim, enqueue, refusal, setSettle, WaitQueue } from "../../src/core/wait_queue.ts";
 import { countedSignal, report, settle } from "../support.ts";
+import { linksMoved } from "./links_moved.ts";
 
 const root = new Scope(null, "root");
 
@@ -142,6 +142,18 @@ Deno.test("Claim goes to the nearest open ancestor when its scope ends, and is c
   assertEquals(log, ["throws outer"]);
 });
 
+Deno.test("Claim that an ancestor has taken over takes nothing while that is being aborted", async () => {
+  const log: string[] = [];
+  const outer = new Scope(root);
+  const inner = new Scope(outer);
+  const queue: WaitQueue<string> = new WaitQueue(() => queue.grantAll("freed by the cancelled"));
+  for (const name of ["a", "b"]) report(log, enqueue(queue, name, inner));
+  inner.end();
+  outer.abort("outer");
+  await settle();
+  assertEquals(log, ["throws outer", "throws outer"]);
+});
+
 Deno.test("Claim is cancelled at once when the ancestor that takes it over is aborted", async () => {
   const log: string[] = [];
   const outer = new Scope(root);
@@ -199,26 +211,6 @@ Deno.test("setSettle() puts all settling through one function, until it is given
     ...["throws c", "throws b", 'returns "a"', 'returns "direct"'],
   ]);
 });
-
-/** How many links are put into or taken out of a ring while `fn` runs. */
-function linksMoved(fn: () => void): number {
-  const { insertBefore, unlink } = Link.prototype;
-  let count = 0;
-  Link.prototype.insertBefore = function (place) {
-    count++;
-    insertBefore.call(this, place);
-  };
-  Link.prototype.unlink = function () {
-    count++;
-    unlink.call(this);
-  };
-  try {
-    fn();
-  } finally {
-    Object.assign(Link.prototype, { insertBefore, unlink });
-  }
-  return count;
-}
 
 /** Puts `n` waits into a queue that hands out again what the cancelled gave up, and ends them all with `end`. */
 function movesFor(n: number, end: (queue: WaitQueue<null>, scope: Scope, controller: AbortController) => void): number {

@@ -264,6 +264,21 @@ Deno.test("timeout() that passes while an outside abort unwinds it leaves that i
   assertEquals(log, [true, "outside"]);
 });
 
+Deno.test("timeout() that passes while an outside abort unwinds it is not the cause of the function's error", async () => {
+  using time = new FakeTime();
+  const error = new Error("cannot save");
+  await scope(async (_signal, self) => {
+    const call = timeout(100, async () => {
+      await sleepForever().catch(() => {});
+      time.tick(100);
+      throw error;
+    });
+    self.cancel("outside");
+    assertStrictEquals(await thrownBy(call), error);
+  });
+  assertEquals(error.cause, undefined);
+});
+
 Deno.test("timeout() aborted from outside while it unwinds from its deadline rejects with the outside reason", async () => {
   using time = new FakeTime();
   const log: unknown[] = [];

@@ -14,11 +14,14 @@ Deno.test("yieldNow() goes on in the next turn, after all microtasks, in order o
 Deno.test("yieldNow() in a loop lets timers and IO through, and a loop of await null does not", async () => {
   const seen = new Set<string>();
   setTimeout(() => seen.add("timer"), 0);
-  const file = Deno.readTextFile(new URL(import.meta.url)).then(() => seen.add("file"));
   for (let i = 0; i < 10_000; i++) await null;
   assertEquals(seen.size, 0);
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr as Deno.NetAddr;
+  const peers = Promise.all([listener.accept(), Deno.connect({ hostname: "127.0.0.1", port })]);
+  peers.then(() => seen.add("connection"));
   while (seen.size < 2) await yieldNow();
-  await file;
+  for (const peer of await peers) peer.close();
 });
 
 Deno.test({
