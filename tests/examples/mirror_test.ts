@@ -227,6 +227,16 @@ Deno.test({
   },
 });
 
+Deno.test("mirror knows the demo site again, though it has another port in each run", async () => {
+  await using folder = await tempFolder();
+  const lines: (string | undefined)[] = [];
+  for (let i = 0; i < 2; i++) {
+    const { stdout } = await run(folder.path, "--depth=0", "--timeout=60000");
+    lines.push(stdout.split("\n\n")[1]);
+  }
+  assertEquals(lines, ["new         4.6 kB  /", "unchanged   4.6 kB  /"]);
+});
+
 Deno.test("deno task start mirrors the demo site with the least permissions", async () => {
   await using folder = await tempFolder();
   const child = new Deno.Command(Deno.execPath(), {

@@ -2,7 +2,18 @@ import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { Future, scope, TaskGroupError } from "@weft/async";
 import { settle, withSeeds } from "../../support.ts";
-import { disagreements, filesIn, html, linking, mirror, openStore, serveSite, sha256 } from "./support.ts";
+import {
+  disagreements,
+  filesIn,
+  html,
+  linking,
+  mirror,
+  openStore,
+  serveSite,
+  sha256,
+  sizeOf,
+  until,
+} from "./support.ts";
 
 Deno.test("crawl() gets the links of a page, and theirs, each once and on the host only", async () => {
   await using site = serveSite({
@@ -76,7 +87,7 @@ Deno.test("crawl() counts the shortest way, also when a longer one is found firs
   });
   await using at = await openStore();
   const journal = mirror(at.store, site, { depth: 3 });
-  while (await at.store.kept("site/3.html") === undefined) await settle();
+  await until(async () => await at.store.kept("site/3.html") !== undefined);
   threeIsThere.setResult();
   const { visits } = await journal;
   assertEquals(visits.slice(-2), ["new /slow.html", "new /4.html"]);
@@ -97,7 +108,7 @@ Deno.test("crawl() has as many pages in work as it is told, and no more", async 
   await using site = serveSite({ "/": linking(...names), ...Object.fromEntries(names.map((name) => [name, page])) });
   await using at = await openStore();
   const mirrored = mirror(at.store, site, { concurrency: 3 });
-  while (inWork < 3) await settle();
+  await until(() => inWork === 3);
   await settle(20);
   open.setResult();
   await mirrored;
@@ -287,10 +298,10 @@ Deno.test("crawl() gives a silent server up", async () => {
   const mirrored = mirror(at.store, site, { timeout: 1000 });
   for (let tries = 0; tries < 3; tries++) {
     // The pause of zero between two tries is a timer too.
-    while (!arrived.done) {
+    await until(() => {
       time.tick(1);
-      await settle();
-    }
+      return arrived.done;
+    });
     arrived = new Future<void>();
     time.tick(1000);
   }
@@ -316,7 +327,7 @@ Deno.test("crawl() lets a body take its time, as long as something comes", async
   await arrived.promise;
   for (let sent = 1; sent <= 4; sent++) {
     body.enqueue(new Uint8Array([sent]));
-    while (await sizeOf(`${at.folder}/.partial/0`) < sent) await settle();
+    await until(async () => await sizeOf(`${at.folder}/.partial/0`) === sent);
     time.tick(900);
   }
   body.close();
@@ -331,7 +342,7 @@ Deno.test("crawl() cancelled in a pause between two tries ends without it", asyn
   await using at = await openStore();
   await scope(async (_, self) => {
     const mirrored = mirror(at.store, site, { pause: 60_000 });
-    while (site.log.length === 0) await settle();
+    await until(() => site.log.length > 0);
     await settle(20);
     self.cancel();
     await mirrored;
@@ -360,8 +371,8 @@ Deno.test("crawl() cancelled keeps what is complete, undoes the rest, and goes o
   await using at = await openStore();
   await scope(async (_, self) => {
     const mirrored = mirror(at.store, site);
-    while (await at.store.kept("site/quick.html") === undefined) await settle();
-    while (await sizeOf(`${at.folder}/.partial/3`) + await sizeOf(`${at.folder}/.partial/2`) < 4) await settle();
+    await until(async () => await at.store.kept("site/quick.html") !== undefined);
+    await until(async () => (await filesIn(at.folder)).some((file) => file.startsWith(".partial")));
     self.cancel();
     await mirrored;
   });
@@ -419,12 +430,4 @@ function cut(body: string): Response {
       },
     }),
   );
-}
-
-async function sizeOf(path: string): Promise<number> {
-  try {
-    return (await Deno.stat(path)).size;
-  } catch {
-    return 0;
-  }
 }

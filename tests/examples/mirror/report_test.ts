@@ -51,9 +51,9 @@ failed       tries  reason
 
 The first 4 requests (× failed, ░ cut short)
 /           ██████████████                            100 ms
-/a.html                   ██████████████              100 ms
+/a.html                   █████████████               100 ms
 /b.html?x=1               ×××××××                      50 ms
-/c.html                                 ░░░░░░░░░░░░░ 100 ms
+/c.html                                ░░░░░░░░░░░░░░ 100 ms
             0                 150 ms           300 ms
 
 one after the other █████████████████████████████████ 400 ms

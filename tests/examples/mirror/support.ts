@@ -1,5 +1,6 @@
 /** What the tests of the mirror share: a web site that a test steers, and looks at what the mirror has stored. */
 
+import { settle } from "../../support.ts";
 import { crawl, type CrawlOptions } from "../../../examples/mirror/crawl.ts";
 import { Journal } from "../../../examples/mirror/journal.ts";
 import { type PageRecord, Store } from "../../../examples/mirror/store.ts";
@@ -115,6 +116,24 @@ export async function recordsIn(kvFile: string): Promise<PageRecord[]> {
     return (await Array.fromAsync(kv.list<PageRecord>({ prefix: [] }))).map(({ value }) => value);
   } finally {
     kv.close();
+  }
+}
+
+/** Lets the event loop go round until something is so; not for ever, so that a test fails instead of hanging. */
+export async function until(so: () => boolean | Promise<boolean>): Promise<void> {
+  const start = performance.now();
+  while (!await so()) {
+    if (performance.now() - start > 20_000) throw new Error(`It never becomes so: ${so}`);
+    await settle();
+  }
+}
+
+/** How many bytes a file has; none where there is none. */
+export async function sizeOf(path: string): Promise<number> {
+  try {
+    return (await Deno.stat(path)).size;
+  } catch {
+    return 0;
   }
 }
 
