@@ -25,8 +25,8 @@ export interface ScopeKeeper {
 }
 
 /**
- * A node of the scope tree. Plain fields and no `#private` ones: two copies of the package in one
- * program share the tree, so this shape is a protocol (`@weft/async/scope@1`).
+ * A node of the scope tree. Two copies of the package in one program share the tree, so its public fields and methods
+ * are a protocol (`@weft/async/scope@1`), and nothing outside touches a `#private` field.
  */
 export class Scope extends Link {
   readonly parent: Scope | null;
@@ -230,4 +230,11 @@ export function abortAll(
   for (const wait of waits) wait.cancel(reason);
   for (const scope of marked) scope.rejectWaits();
   for (const scope of marked) scope.fireSignal();
+}
+
+/** Whether `inner` is `outer` or below it, and so ends before it. */
+export function isWithin(inner: Scope, outer: Scope): boolean {
+  let at: Scope | null = inner;
+  while (at !== null && at !== outer) at = at.parent;
+  return at === outer;
 }

@@ -7,7 +7,7 @@
 import { currentScope, enterScope, runInScope } from "../core/ambient.ts";
 import { CancelledError } from "../core/errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
-import { Scope, type ScopeKeeper } from "../core/scope.ts";
+import { isWithin, Scope, type ScopeKeeper } from "../core/scope.ts";
 import { observe, type TaskFunction } from "../core/structured_call.ts";
 import { checkFlag, checkFunction, checkOptions, wrongKind } from "../core/validate.ts";
 import { Awaitable, type AwaitableState } from "./awaitable.ts";
@@ -140,13 +140,10 @@ export class Task<T> extends Awaitable<T> {
 
   /** @internal */
   protected override deadlock(scope: Scope): string | null {
-    for (let at: Scope | null = scope; at !== null; at = at.parent) {
-      if (at !== this.#scope) continue;
-      return at.task === scope.task
-        ? `Cannot await ${this.name}: it is the task that awaits`
-        : `Cannot await ${this.name}: it ends only after the task that awaits`;
-    }
-    return null;
+    if (!isWithin(scope, this.#scope)) return null;
+    return scope.task === this
+      ? `Cannot await ${this.name}: it is the task that awaits`
+      : `Cannot await ${this.name}: it ends only after the task that awaits`;
   }
 
   #schedule(when: "now" | "soon" | Promise<void>): void {

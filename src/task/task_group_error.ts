@@ -1,0 +1,66 @@
+/**
+ * The failure of a group.
+ *
+ * @module
+ */
+
+import { messageOf } from "../core/failures.ts";
+import { checkFunction } from "../core/validate.ts";
+
+/**
+ * What a `TaskGroup` fails with, also for one failure.
+ *
+ * @example Find a failure by its class
+ * ```ts
+ * import { TaskGroup, TaskGroupError } from "@weft/async";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const error = await assertRejects(() =>
+ *   TaskGroup.run((group) => {
+ *     group.createTask(() => { throw new RangeError("too much"); });
+ *   }), TaskGroupError);
+ * assertEquals(error.find(RangeError)?.message, "too much");
+ * ```
+ */
+export class TaskGroupError extends AggregateError {
+  /** `"TaskGroupError"`. */
+  override readonly name = "TaskGroupError";
+
+  /**
+   * Makes the error of a group.
+   *
+   * @param errors The failures in order of completion, the body's in its place.
+   * @param label What the group is called.
+   */
+  constructor(errors: readonly unknown[], label = "TaskGroup") {
+    const count = errors.length === 1 ? "1 failure" : `${errors.length} failures`;
+    super(errors, `${count} in ${label}: ${errors.map(messageOf).join("; ")}`, {
+      cause: errors[0],
+    });
+  }
+
+  /**
+   * Finds the first failure of a class, also inside errors that are made of others.
+   *
+   * @typeParam E The class.
+   * @param type The class.
+   * @returns The failure, or `undefined`.
+   * @throws {TypeError} If `type` is not a function.
+   */
+  find<E>(type: abstract new (...args: never[]) => E): E | undefined {
+    checkFunction("find failure", "type", type);
+    return findIn(this.errors, type);
+  }
+}
+
+function findIn<E>(
+  errors: readonly unknown[],
+  type: abstract new (...args: never[]) => E,
+): E | undefined {
+  for (const error of errors) {
+    if (error instanceof type) return error;
+    const inner = error instanceof AggregateError ? findIn(error.errors, type) : undefined;
+    if (inner !== undefined) return inner;
+  }
+  return undefined;
+}
