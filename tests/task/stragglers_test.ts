@@ -154,6 +154,25 @@ Deno.test("grace of TaskGroup.run names its body too while that runs", async () 
   await settle();
 });
 
+Deno.test("grace names what runs, and not what was still queued at the abort", async () => {
+  using time = new FakeTime();
+  const log: string[] = [];
+  const deaf = steered(log, "deaf", { deaf: true });
+  const controller = new AbortController();
+  const ended = assertRejects(() =>
+    TaskGroup.run((group) => {
+      group.createTask(deaf.work, { name: "deaf" });
+      group.createTask(() => log.push("queued one ran"), { name: "queued" });
+    }, { signal: controller.signal, concurrency: 1, grace: 5 }), StragglerError);
+  await settle();
+  controller.abort();
+  await pass(time, 5);
+  assertEquals((await ended).stragglers, ["deaf"]);
+  deaf.succeed();
+  await settle();
+  assertEquals(log, ["deaf starts", "deaf ends"]);
+});
+
 Deno.test("Stragglers leave the scope: ancestors do not wait for them, and they stay cancelled", async () => {
   using time = new FakeTime();
   const log: string[] = [];
