@@ -275,8 +275,13 @@ export class TaskGroup {
   /**
    * Waits until all tasks have ended, those included that are started meanwhile. For groups made with `new`.
    *
+   * **Cancellation**: an abort of the scope that the group was made in, or of one around it, aborts the tasks, waits
+   * for them, and rejects with that reason. Any other, as of a timeout around this call, ends the wait only; the end of
+   * the block then cancels the tasks.
+   *
    * @throws {TaskGroupError} If a task failed.
-   * @throws {InvalidStateError} If the group was opened by `TaskGroup.run`, which joins by itself.
+   * @throws {InvalidStateError} If the group was opened by `TaskGroup.run`, which joins by itself, or in one of its tasks.
+   * @throws {StragglerError} If tasks still run `grace` ms after an abort.
    */
   async join(): Promise<void> {
     const call = this.#call;
