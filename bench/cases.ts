@@ -1,0 +1,222 @@
+/**
+ * What `ratios.ts` measures: ours, what it is compared with, and the target for the ratio of the two.
+ *
+ * @module
+ */
+
+import { Future, gather, map, type MapOptions, Semaphore, sleep, TaskGroup, timeout } from "@weft/async";
+import { delay } from "@std/async/delay";
+
+import { arm, disarm } from "../src/core/clock.ts";
+import * as floors from "./floors.ts";
+import type { Load, Work } from "./floors.ts";
+import type { Side } from "./measure.ts";
+
+/** One line of the output. */
+export interface Ratio {
+  readonly ours: Side;
+  readonly floor: Side;
+  /** How many times the floor is allowed. Absent: measured for information only. */
+  readonly target?: number;
+  /** Whether the floor does less than ours, or the same for fewer: then they are not checked against each other. */
+  readonly bound?: boolean;
+}
+
+/** How many operations, where nothing else is said. */
+export const N = 50_000;
+
+function side(label: string, run: Side["run"], n = N, rounds?: number): Side {
+  return rounds === undefined ? { label, run, n } : { label, run, n, rounds };
+}
+
+/** `Promise.all` of what `start` makes, `length` times. */
+function all(length: number, start: () => PromiseLike<unknown>): Promise<unknown> {
+  return Promise.all(Array.from({ length }, start));
+}
+
+const plainCalls = side("Promise.all of plain calls", floors.plainCalls);
+const sharedIndex = side("100 loops that share an index", floors.sharedIndex);
+
+async function mapAndRead(load: Load, options?: MapOptions): Promise<number[]> {
+  const results: number[] = [];
+  const mapped = map(load, (work, signal) => work(signal), { ...options, settled: false, concurrency: 100 });
+  for await (const result of mapped) results.push(result);
+  return results;
+}
+
+async function group(load: Load): Promise<number[]> {
+  const tasks = await TaskGroup.run((group) => load.map((work) => group.createTask(work)));
+  return tasks.map((task) => task.result());
+}
+
+/** A thousand at a time. */
+function inThousands(run: (load: Load) => Promise<number[]>): (load: Load) => Promise<number[]> {
+  return async (load) => {
+    const results: number[] = [];
+    for (let i = 0; i < load.length; i += 1000) results.push(...await run(load.slice(i, i + 1000)));
+    return results;
+  };
+}
+
+async function acquireAndRelease({ length }: Load): Promise<void> {
+  const semaphore = new Semaphore(1);
+  for (let i = 0; i < length; i++) {
+    const permit = await semaphore.acquire();
+    permit.release();
+  }
+}
+
+async function usingPermit({ length }: Load): Promise<void> {
+  const semaphore = new Semaphore(1);
+  for (let i = 0; i < length; i++) {
+    using _permit = await semaphore.acquire();
+  }
+}
+
+function semaphoreOfTen(load: Load): Promise<number[]> {
+  const semaphore = new Semaphore(10);
+  const one = async (work: Work) => {
+    const permit = await semaphore.acquire();
+    try {
+      return await work();
+    } finally {
+      permit.release();
+    }
+  };
+  return inThousands((load) => Promise.all(load.map(one)))(load);
+}
+
+function alarms({ length }: Load): void {
+  const sleeper = { ring() {} };
+  const alarms = Array.from({ length }, () => arm(sleeper, 10_000));
+  alarms.forEach(disarm);
+}
+
+function sleeps({ length }: Load): Promise<unknown> {
+  return all(length, () => sleep(1));
+}
+
+async function semaphoreWaiters({ length }: Load): Promise<void> {
+  const semaphore = new Semaphore(1);
+  const first = await semaphore.acquire();
+  const others = all(length, () => semaphore.acquire().then((permit) => permit.release()));
+  first.release();
+  await others;
+}
+
+async function futureWaiters({ length }: Load): Promise<void> {
+  const future = new Future<void>();
+  const waiters = all(length, () => future.then());
+  future.setResult();
+  await waiters;
+}
+
+/** The same for ten times as many waiters, which should take ten times as long. */
+function growth(label: string, run: Side["run"]): Omit<Ratio, "target"> {
+  return { ours: side(`100,000 waiters: ${label}`, run, 100_000), floor: side("10,000", run, 10_000), bound: true };
+}
+
+/** All cases, by the name that picks them on the command line. */
+export const CASES: Readonly<Record<string, readonly Ratio[]>> = {
+  gather: [
+    {
+      ours: side("gather", (load) => gather(load)),
+      floor: plainCalls,
+      target: 2,
+    },
+    {
+      ours: side("gather, concurrency 100", (load) => gather(load, { concurrency: 100 })),
+      floor: sharedIndex,
+      target: 1.5,
+    },
+  ],
+  map: [
+    {
+      ours: side("map, concurrency 100, for await", (load) => mapAndRead(load)),
+      floor: sharedIndex,
+      target: 3,
+    },
+    {
+      ours: side("map, the same, ordered", (load) => mapAndRead(load, { ordered: true })),
+      floor: sharedIndex,
+      target: 3,
+    },
+  ],
+  group: [
+    {
+      ours: side("TaskGroup", group),
+      floor: plainCalls,
+      target: 8,
+    },
+    {
+      ours: side("TaskGroup, 1,000 tasks at a time", inThousands(group)),
+      floor: side("Promise.all, 1,000 at a time", inThousands(floors.plainCalls)),
+    },
+    {
+      ours: side("AsyncLocalStorage.run for each, by hand", floors.callsInContext),
+      floor: plainCalls,
+    },
+  ],
+  semaphore: [
+    {
+      ours: side("acquire + release, uncontended", acquireAndRelease),
+      floor: side("await of a resolved promise", floors.resolvedAwaits),
+      target: 3.5,
+      bound: true,
+    },
+    {
+      ours: side("using a permit, uncontended", usingPermit),
+      floor: side("using an empty disposable", floors.emptyUsings),
+      bound: true,
+    },
+    {
+      ours: side("1,000 waiters on 10 permits", semaphoreOfTen),
+      floor: side("a FIFO by hand", floors.fifoOfTen),
+      target: 1.6,
+    },
+  ],
+  timeout: [
+    {
+      ours: side("20,000 timeouts at a time", (load) => Promise.all(load.map((work) => timeout(10_000, work))), 20_000),
+      floor: side("setTimeout, clearTimeout, AbortController", floors.timeoutForEach, 20_000),
+      target: 0.5,
+    },
+    {
+      ours: side("the clock alone: arm + disarm", alarms, 20_000),
+      floor: side("setTimeout + clearTimeout", floors.timers, 20_000),
+      bound: true,
+    },
+  ],
+  sleep: [
+    {
+      ours: side("sleep, one shared signal", ({ length }) => {
+        const { signal } = new AbortController();
+        return all(length, () => sleep(1, { signal }));
+      }),
+      floor: side("sleep without", sleeps),
+      target: 1.3,
+      bound: true,
+    },
+    {
+      ours: side(
+        "delay of @std/async, one shared signal",
+        ({ length }) => {
+          const { signal } = new AbortController();
+          return all(length, () => delay(1, { signal }));
+        },
+        N,
+        1,
+      ),
+      floor: side("delay without", ({ length }) => all(length, () => delay(1))),
+      bound: true,
+    },
+  ],
+  growth: [
+    { ...growth("Semaphore", semaphoreWaiters), target: 12 },
+    { ...growth("Future", futureWaiters), target: 12 },
+    { ...growth("sleep", sleeps), target: 12 },
+    // More live objects cost the collector more, each of them: so much that bare promises grow faster than linearly.
+    growth("a FIFO by hand", floors.fifoWaiters),
+    growth("bare promises", floors.barePromises),
+  ],
+};

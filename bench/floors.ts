@@ -1,0 +1,143 @@
+/**
+ * The same work written by hand, with what the platform has and not a line more: what the library is measured
+ * against. Nothing here cancels, joins or limits more than the case needs, so a library cannot be faster for free.
+ *
+ * @module
+ */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+
+/** One function of one microtask. */
+export type Work = (signal?: AbortSignal) => Promise<number>;
+
+/** The functions of one run. */
+export type Load = readonly Work[];
+
+// Nobody aborts it. The functions get one here because ours pass one.
+const signal = new AbortController().signal;
+
+/** All at once. */
+export function plainCalls(load: Load): Promise<number[]> {
+  return Promise.all(load.map((work) => work(signal)));
+}
+
+const context = new AsyncLocalStorage<object>();
+
+/** All at once, each in an async context of its own: what a scope for each costs on this platform, if nothing else. */
+export function callsInContext(load: Load): Promise<number[]> {
+  return Promise.all(load.map((work) => context.run({}, work, signal)));
+}
+
+/** A hundred loops that share an index. */
+export async function sharedIndex(load: Load): Promise<number[]> {
+  const results = new Array<number>(load.length);
+  let next = 0;
+  const loop = async () => {
+    while (next < load.length) {
+      const index = next++;
+      results[index] = await load[index]!(signal);
+    }
+  };
+  await Promise.all(Array.from({ length: 100 }, loop));
+  return results;
+}
+
+/** One await of a resolved promise for each. */
+export async function resolvedAwaits({ length }: Load): Promise<void> {
+  const resolved = Promise.resolve();
+  for (let i = 0; i < length; i++) await resolved;
+}
+
+/** One `using` for each, of something that is awaited and has nothing to dispose of. */
+export async function emptyUsings({ length }: Load): Promise<void> {
+  const resolved = Promise.resolve({ [Symbol.dispose]() {} });
+  for (let i = 0; i < length; i++) {
+    using _empty = await resolved;
+  }
+}
+
+/** A limit, first come, first served: an array and the index of its head. */
+export class Fifo {
+  #free: number;
+  #waiters: (() => void)[] = [];
+  #head = 0;
+
+  constructor(permits: number) {
+    this.#free = permits;
+  }
+
+  acquire(): Promise<void> {
+    if (this.#free === 0) return new Promise((resolve) => this.#waiters.push(resolve));
+    this.#free--;
+    return Promise.resolve();
+  }
+
+  release(): void {
+    const waiters = this.#waiters;
+    if (waiters.length === 0) {
+      this.#free++;
+      return;
+    }
+    waiters[this.#head++]!();
+    if (this.#head < waiters.length) return;
+    waiters.length = 0;
+    this.#head = 0;
+  }
+}
+
+/** A thousand at a time, of which ten get on at once. */
+export async function fifoOfTen(load: Load): Promise<number[]> {
+  const fifo = new Fifo(10);
+  const results: number[] = [];
+  const one = async (work: Work) => {
+    await fifo.acquire();
+    try {
+      return await work();
+    } finally {
+      fifo.release();
+    }
+  };
+  for (let i = 0; i < load.length; i += 1000) {
+    results.push(...await Promise.all(load.slice(i, i + 1000).map(one)));
+  }
+  return results;
+}
+
+/** All wait for the one that has the only place. */
+export async function fifoWaiters({ length }: Load): Promise<void> {
+  const fifo = new Fifo(1);
+  await fifo.acquire();
+  const others = Promise.all(Array.from({ length }, () => fifo.acquire().then(() => fifo.release())));
+  fifo.release();
+  await others;
+}
+
+/** A pending promise each, resolved in order. */
+export async function barePromises({ length }: Load): Promise<void> {
+  const resolvers = Array.from({ length }, () => Promise.withResolvers<void>());
+  const all = Promise.all(resolvers.map(({ promise }) => promise));
+  for (const { resolve } of resolvers) resolve();
+  await all;
+}
+
+/** `work` with a deadline: a timer, and a controller for the signal that it aborts. */
+export async function withTimeout<T>(ms: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const timer = setTimeout(() => controller.abort(new DOMException("Too late", "TimeoutError")), ms);
+  try {
+    return await work(controller.signal);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** A deadline for each, all at a time, and none of them passes. */
+export function timeoutForEach(load: Load): Promise<number[]> {
+  return Promise.all(load.map((work) => withTimeout(10_000, work)));
+}
+
+/** A timer for each, all cleared again. */
+export function timers({ length }: Load): void {
+  const timers = Array.from({ length }, () => setTimeout(() => {}, 10_000));
+  timers.forEach((timer) => clearTimeout(timer));
+}
