@@ -19,7 +19,7 @@ import { CancelledError, StragglerError } from "./errors.ts";
 import { combineFailures, isCancellationOf } from "./failures.ts";
 import { surface } from "./next_turn.ts";
 import { Scope, type ScopeKeeper } from "./scope.ts";
-import { checkMs, checkOptions, checkSignal, isThenable, wrongKind } from "./validate.ts";
+import { checkMs, checkOptions, checkSignal, wrongKind } from "./validate.ts";
 
 /** Work, as it is passed to a structured call: called with the signal of the scope that it runs in. */
 export type TaskFunction<T> = (signal: AbortSignal) => T | PromiseLike<T>;
@@ -63,6 +63,11 @@ export function outsideAbort(
   return signal !== undefined && signal.aborted ? signal : null;
 }
 
+/** Whether awaiting `value` may mean more than taking it. Asking it for its `then` is left to the platform: that may throw. */
+function mayBeThenable(value: unknown): boolean {
+  return (typeof value === "object" && value !== null) || typeof value === "function";
+}
+
 /** Calls `ok` or `no` with what `value` comes to. Neither may throw. */
 export function observe<T>(
   value: T | PromiseLike<T>,
@@ -70,9 +75,8 @@ export function observe<T>(
   no: (error: unknown) => void,
 ): void {
   if (value instanceof Promise) value.then(ok, no);
-  else if (isThenable(value)) {
-    new Promise<T>((resolve) => resolve(value)).then(ok, no);
-  } else ok(value as T);
+  else if (mayBeThenable(value)) new Promise<T>((resolve) => resolve(value)).then(ok, no);
+  else ok(value as T);
 }
 
 /** The engine of one structured call. */
@@ -206,7 +210,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
         this.end();
       }, (error) => this.fail(error));
     // A thenable may be a task or a future, and awaiting it a wait of this scope.
-    if (isThenable(value)) runInScope(this.scope, watch);
+    if (mayBeThenable(value)) runInScope(this.scope, watch);
     else watch();
     return this.promise;
   }

@@ -1,9 +1,12 @@
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import {
+  allTasks,
   createTask,
   currentSignal,
   Future,
+  gather,
   isCancellation,
+  map,
   run,
   scope,
   shield,
@@ -213,4 +216,19 @@ Deno.test("Promise.all([work(), work()]) inside one task: both are waits of it, 
     await report(log, task);
   }, { signals: false });
   assertEquals(log, ["1 got b", "0 got a", "1 ends", "0 ends", "throws Error: enough"]);
+});
+
+Deno.test("A function whose result throws when it is asked for its `then` has failed with that", async () => {
+  const trap = () => ({
+    get then(): never {
+      throw new RangeError("no then");
+    },
+  });
+  const before = allTasks().size;
+  await assertRejects(() => scope(trap), RangeError, "no then");
+  await assertRejects(() => gather([trap]), RangeError, "no then");
+  await assertRejects(() => Array.fromAsync(map([1], trap)), RangeError, "no then");
+  const task = createTask(trap);
+  await assertRejects(() => task.promise, RangeError, "no then");
+  assertEquals(allTasks().size, before);
 });
