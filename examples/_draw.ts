@@ -22,7 +22,8 @@ const NARROWEST = 40;
 /** The console, or a plain page of 80 columns where there is none. */
 export function screen(): Screen {
   if (!Deno.stdout.isTerminal()) return PLAIN;
-  const { columns } = Deno.consoleSize();
+  // Some terminals do not know their size, and say zero.
+  const columns = Deno.consoleSize().columns || PLAIN.width;
   const width = Math.min(WIDEST, Math.max(NARROWEST, columns));
   return { width, color: !Deno.noColor };
 }

@@ -18,7 +18,7 @@ function showBar(journal: Journal, on: Screen): AsyncDisposable {
   const bar = new ProgressBar({
     writable: Deno.stdout.writable,
     max: 1,
-    barLength: on.width - 40,
+    barLength: Math.max(5, on.width - 40),
     fillChar: "█",
     emptyChar: "░",
     clear: true,

@@ -237,6 +237,39 @@ Deno.test("mirror knows the demo site again, though it has another port in each 
   assertEquals(lines, ["new         4.6 kB  /", "unchanged   4.6 kB  /"]);
 });
 
+Deno.test({
+  name: "mirror draws a bar and colours on a terminal, and no colours with NO_COLOR",
+  // `script` gives it a terminal; elsewhere its options differ.
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    await using site = serveSite({ "/": linking("/missing.html") });
+    await using folder = await tempFolder();
+    const flags = [...STD_FLAGS, ...allow("127.0.0.1", folder.path)];
+    const line = [Deno.execPath(), "run", ...flags, "examples/mirror.ts", site.url().href, "--out", folder.path];
+    const outputs = await gather(
+      ["", "1"].map((NO_COLOR) => async () => {
+        const command = new Deno.Command("script", {
+          args: ["-qec", line.join(" "), "/dev/null"],
+          cwd: ROOT,
+          env: { NO_COLOR },
+          stdin: "null",
+        });
+        const { code, stdout } = await command.output();
+        assertEquals(code, 0);
+        return new TextDecoder().decode(stdout);
+      }),
+      { concurrency: 1 },
+    );
+    for (const output of outputs) {
+      assertMatch(output, /\r\x1b\[K\d\d:\d\d [█░]+ \d of \d pages/);
+      // The bar goes; no line a page.
+      assertMatch(output, /\r\x1b\[K\r\n +pages/);
+      assertEquals(output.includes("new       "), false);
+    }
+    assertEquals(outputs.map((output) => /\x1b\[\d+m/.test(output)), [true, false]);
+  },
+});
+
 Deno.test("deno task start mirrors the demo site with the least permissions", async () => {
   await using folder = await tempFolder();
   const child = new Deno.Command(Deno.execPath(), {

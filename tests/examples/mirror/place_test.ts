@@ -62,7 +62,20 @@ Deno.test("fileOf() gives no two pages one file, also where capitals do not coun
   const paths = [
     ...["/", "/index.html", "/INDEX.html", "/index.htm", "/?", "/?a", "/?A", "/?a=", "//", "/index", "/index/"],
     ...["/a", "/A", "/a/", "/a.html", "/a.HTML", "/A.html", "/a?b", "/a_b", "/a-b", "/a%20b", "/a+b", "/a b.html"],
-    ...["/a/b", "/a/b/", "/a/b.html", "/a%2Fb", "/a%2fb", "/x.y/z", "/x.y", "/x_y/z.html", "/a.html?x", "/a_x.html"],
+    ...[
+      "/a/b",
+      "/a/b/",
+      "/a/b.html",
+      "/a%2Fb",
+      "/a%2fb",
+      "/x.y/z",
+      "/x.y",
+      "/x/a.html",
+      "/X/a.html",
+      "/x_y/z.html",
+      "/a.html?x",
+      "/a_x.html",
+    ],
   ];
   const seen = new Map<string, string>();
   for (const path of paths) {

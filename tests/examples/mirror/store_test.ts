@@ -4,6 +4,10 @@ import { disagreements, filesIn, openStore } from "./support.ts";
 
 const FACTS: Facts = { url: "http://a.example/", status: 200, type: "text/plain" };
 
+async function namesIn(folder: string): Promise<string[]> {
+  return (await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort();
+}
+
 async function put(store: Store, file: string, text: string): Promise<void> {
   const draft = store.draft();
   await draft.begin();
@@ -83,7 +87,7 @@ Deno.test("Store.open() removes what a killed run has left half done, and nothin
     await using store = await Store.open(folder, `${folder}/index.kv`);
     await put(store, "site/a.txt", "text");
   }
-  assertEquals((await Array.fromAsync(Deno.readDir(folder))).map(({ name }) => name).sort(), ["index.kv", "site"]);
+  assertEquals(await namesIn(folder), ["index.kv", "site"]);
   await Deno.mkdir(`${folder}/.partial`);
   await Deno.writeTextFile(`${folder}/.partial/7`, "half");
   {
@@ -111,7 +115,7 @@ Deno.test("Store.open() says what it cannot use, and leaves nothing behind", asy
   ];
   for (const [out, kv, message] of cases) {
     await assertRejects(() => Store.open(out, kv), MirrorError, message);
-    assertEquals(await filesIn(folder), ["file"]);
+    assertEquals(await namesIn(folder), ["file"]);
   }
   await Deno.remove(folder, { recursive: true });
 });

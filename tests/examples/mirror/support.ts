@@ -24,7 +24,9 @@ export interface TestSite extends AsyncDisposable {
 export function serveSite(routes: Record<string, Route>): TestSite {
   const log: string[] = [];
   const counts = new Map<string, number>();
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {} }, async (request) => {
+  const closing = new AbortController();
+  const { signal } = closing;
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen: () => {}, signal }, async (request) => {
     const { pathname, search } = new URL(request.url);
     const path = pathname + search;
     const count = (counts.get(path) ?? 0) + 1;
@@ -37,7 +39,11 @@ export function serveSite(routes: Record<string, Route>): TestSite {
     routes,
     log,
     url: (path = "/") => new URL(path, `http://127.0.0.1:${server.addr.port}`),
-    [Symbol.asyncDispose]: () => server.shutdown(),
+    // Not gracefully: a test that fails must not wait for answers that it holds back.
+    [Symbol.asyncDispose]() {
+      closing.abort();
+      return server.finished;
+    },
   };
 }
 
@@ -67,8 +73,12 @@ export interface Mirrored {
 }
 
 /** Mirrors `site` from its start page, with options that suit a test. */
-export async function mirror(store: Store, site: TestSite, options: Partial<CrawlOptions> = {}): Promise<Mirrored> {
-  const journal = new Journal();
+export async function mirror(
+  store: Store,
+  site: TestSite,
+  options: Partial<CrawlOptions> = {},
+  journal: Journal = new Journal(),
+): Promise<Mirrored> {
   const visits: string[] = [];
   journal.onVisit = ({ outcome, url, note }) => {
     visits.push(`${outcome} ${journal.label(url)} ${note}`.trimEnd());
