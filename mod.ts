@@ -13,6 +13,8 @@
  * - **Cancel**: {@linkcode scope}, {@linkcode shield}, {@linkcode cleanup}, {@linkcode currentSignal},
  *   {@linkcode throwIfCancelled}, {@linkcode isCancellation}
  * - **Limit**: {@linkcode Semaphore}
+ * - **Synchronise**: {@linkcode Lock}, {@linkcode RwLock}, {@linkcode AsyncEvent}, {@linkcode Condition},
+ *   {@linkcode Barrier}
  *
  * @example Two requests at once, within a second, or neither
  * ```ts
@@ -70,3 +72,10 @@ export {
 
 // Limit
 export { type AcquireOptions, Permit, Semaphore } from "./src/sync/semaphore.ts";
+
+// Synchronise
+export { Hold, Lock } from "./src/sync/lock.ts";
+export { RwLock } from "./src/sync/rw_lock.ts";
+export { AsyncEvent } from "./src/sync/async_event.ts";
+export { Condition } from "./src/sync/condition.ts";
+export { Barrier, BrokenBarrierError } from "./src/sync/barrier.ts";

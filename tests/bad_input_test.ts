@@ -10,15 +10,20 @@ import { countedSignal, settle, unhandledIn } from "./support.ts";
 
 const {
   asCompleted,
+  AsyncEvent,
+  Barrier,
   cleanup,
+  Condition,
   createTask,
   firstSuccess,
   Future,
   gather,
+  Lock,
   map,
   moveOnAfter,
   race,
   run,
+  RwLock,
   scope,
   Semaphore,
   shield,
@@ -163,6 +168,7 @@ const entries: Param = ["entries", ENTRIES, (probe) => [probe.fn]];
 const some: Param = ["entries", NOT_EMPTY_ENTRIES, (probe) => [probe.fn]];
 const source: Param = ["source", SOURCE, (probe) => probe.source];
 const permits: Param = ["permits", count(0, true), () => 1];
+const predicate: Param = ["predicate", FUNCTION, (probe) => probe.fn];
 
 interface Row {
   /** What it is called in messages: `Cannot <action>: …`. */
@@ -198,6 +204,12 @@ function row(
 // What the methods are called on: made anew for each call, and never used by one that is refused.
 const group = () => new TaskGroup();
 const semaphore = () => new Semaphore(2);
+/** One whose lock is held. */
+const condition = () => {
+  const condition = new Condition();
+  condition.lock.tryAcquire();
+  return condition;
+};
 
 /** Calls a method of the deadline of a timeout that is under way. */
 const onDeadline = (method: "reschedule" | "rescheduleAt") => (...args: [never]) => {
@@ -326,6 +338,61 @@ const TABLE: Record<string, Row> = {
     ["weight", optional(count(1, false)), () => 1],
   ]),
   "Semaphore.resize": row((permits) => semaphore().resize(permits), "resize Semaphore", "throws", "ignored", [permits]),
+
+  "Lock.acquire": row((options) => new Lock().acquire(options), "acquire lock", "rejects", "rejects", [], {
+    signal: SIGNAL,
+  }),
+  "Lock.run": row(
+    (...args) => new Lock().run(...args as [never]),
+    "run with lock",
+    "rejects",
+    "rejects",
+    [fn],
+    { signal: SIGNAL },
+    "acquire lock",
+  ),
+  ...Object.fromEntries((["acquireRead", "acquireWrite"] as const).map((method) => [
+    `RwLock.${method}`,
+    row((options) => new RwLock()[method](options), "acquire lock", "rejects", "rejects", [], { signal: SIGNAL }),
+  ])),
+  ...Object.fromEntries((["runRead", "runWrite"] as const).map((method) => [
+    `RwLock.${method}`,
+    row(
+      (...args) => new RwLock()[method](...args as [never]),
+      "run with lock",
+      "rejects",
+      "rejects",
+      [fn],
+      { signal: SIGNAL },
+      "acquire lock",
+    ),
+  ])),
+  "AsyncEvent.wait": row((options) => new AsyncEvent().wait(options), "wait for event", "rejects", "rejects", [], {
+    signal: SIGNAL,
+  }),
+  Condition: row((lock) => new Condition(lock), "create Condition", "throws", "ignored", [
+    ["lock", wrongKind("a Lock", [null, NaN, 5, "lock", {}, () => {}]), () => new Lock()],
+  ]),
+  "Condition.wait": row((options) => condition().wait(options), "wait for condition", "rejects", "rejects", [], {
+    signal: SIGNAL,
+  }),
+  "Condition.waitUntil": row(
+    (...args) => condition().waitUntil(...args as [never]),
+    "wait for condition",
+    "rejects",
+    "rejects",
+    [predicate],
+    { signal: SIGNAL },
+  ),
+  "Condition.notify": row((n) => condition().notify(n), "notify", "throws", "ignored", [
+    ["n", optional(count(0, true)), () => 1],
+  ]),
+  Barrier: row((parties) => new Barrier(parties), "create Barrier", "throws", "ignored", [
+    ["parties", count(1, false), () => 2],
+  ]),
+  "Barrier.wait": row((options) => new Barrier(2).wait(options), "wait at Barrier", "rejects", "rejects", [], {
+    signal: SIGNAL,
+  }),
 };
 
 /** What takes nothing, or takes anything: a value, a reason, what to look for. */
@@ -350,6 +417,20 @@ const TAKES_ANYTHING = [
   "Results.next",
   "Results.return",
   "Permit.release",
+  "Hold.release",
+  "Lock",
+  "Lock.tryAcquire",
+  "Lock.release",
+  "RwLock",
+  "RwLock.tryAcquireRead",
+  "RwLock.tryAcquireWrite",
+  "AsyncEvent",
+  "AsyncEvent.set",
+  "AsyncEvent.clear",
+  "Condition.notifyAll",
+  "Barrier.reset",
+  "Barrier.abort",
+  "BrokenBarrierError",
   "CancelledError",
   "TimeoutError",
   "InvalidStateError",
@@ -363,6 +444,7 @@ const MADE_BY_THE_PACKAGE = [
   "Deadline",
   "CancelScope",
   "Permit",
+  "Hold",
   "LeftoverError",
   "StragglerError",
   "TaskGroupError",

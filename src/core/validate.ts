@@ -121,6 +121,16 @@ export function checkOptions(action: string, value: unknown): void {
   }
 }
 
+/** Throws what is wrong with the options that every wait takes. */
+export function checkWait(
+  action: string,
+  options: { readonly signal?: unknown } | undefined,
+): void {
+  if (options === undefined) return;
+  checkOptions(action, options);
+  checkSignal(action, options.signal);
+}
+
 /** An instant in epoch ms. */
 export function checkInstant(
   action: string,

@@ -195,6 +195,17 @@ export class WaitQueue<P = unknown> implements Waitable<P> {
     }
   }
 
+  /** Cancels those who are doomed, and tells how many can still be handed something. Takes a look at each. */
+  prune(): number {
+    const doomed: Claim<unknown>[] = [];
+    for (let at = this.#anchor.next; at !== this.#anchor; at = at.next) {
+      const { claim } = at as WaitNode<P>;
+      if (claim.doomed) doomed.push(claim);
+    }
+    for (const claim of doomed) claim.expel();
+    return this.#size;
+  }
+
   /** Takes a node out. */
   remove(node: WaitNode<P>, cancelled: boolean): void {
     node.unlink();

@@ -1,0 +1,194 @@
+/**
+ * Lets one at a time in.
+ *
+ * @module
+ */
+
+import { currentScope, sharedState } from "../core/ambient.ts";
+import { InvalidStateError } from "../core/errors.ts";
+import { attachInspect } from "../core/inspect.ts";
+import { isWithin, type Scope } from "../core/scope.ts";
+import type { TaskFunction } from "../core/structured_call.ts";
+import { checkFunction, checkWait } from "../core/validate.ts";
+import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import type { WaitOptions } from "../core/wait_queue.ts";
+import { Hold, RunHold, setLockAccess } from "./hold.ts";
+
+export { Hold, type TaskFunction, type WaitOptions };
+
+/**
+ * Lets one at a time in.
+ *
+ * **Order**: first come, first served; a release hands the lock to who waits longest, and no newcomer takes it.
+ * **Cancellation**: an aborted wait takes nothing; a lock that was handed over in the same turn counts as delivered.
+ * **Failure**: acquiring it again while holding it waits for ever, as in asyncio; only inside the callback of
+ * {@linkcode Lock.prototype.run} is that told. **Cost**: an `acquire` that need not wait allocates the hold and a promise.
+ *
+ * @example One writer at a time
+ * ```ts
+ * import { gather, Lock, sleep } from "@weft/async";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const lock = new Lock();
+ * let balance = 10;
+ * const withdraw = async (amount: number) => {
+ *   using _hold = await lock.acquire();
+ *   const before = balance;
+ *   await sleep(1); // others would see the old balance
+ *   balance = before - amount;
+ * };
+ * await gather([() => withdraw(3), () => withdraw(4)]);
+ * assertEquals(balance, 3);
+ * ```
+ *
+ * @see asyncio.Lock of Python 3.14: here `acquire` returns a hold as well, and a release hands over at once.
+ */
+export class Lock {
+  // Invariant: waiters ⇒ somebody holds it.
+  #hold: Hold | null = null;
+  readonly #queue = new WaitQueue<Hold>();
+  readonly #giveBack = (hold: Hold): void => {
+    if (this.#hold === hold) this.#handOver();
+  };
+
+  /** Whether somebody holds it. */
+  get locked(): boolean {
+    return this.#hold !== null;
+  }
+
+  /** How many wait. */
+  get waiting(): number {
+    return this.#queue.size;
+  }
+
+  /**
+   * Takes the lock, and waits for it if need be.
+   *
+   * @param options Its signal.
+   * @returns What to release; `release` of the lock itself does as well.
+   * @throws The reason of an abort; then nothing was taken.
+   * @throws {InvalidStateError} If the callback of `run` that it is called in holds the lock.
+   * @throws {TypeError} If an option is of the wrong kind.
+   *
+   * @example Release with the block
+   * ```ts
+   * import { Lock } from "@weft/async";
+   *
+   * const lock = new Lock();
+   * {
+   *   using _hold = await lock.acquire();
+   *   console.log(lock.locked); // true
+   * }
+   * console.log(lock.locked); // false
+   * ```
+   */
+  acquire(options?: WaitOptions): Promise<Hold> {
+    return this.#acquire(new Hold(this.#giveBack), options);
+  }
+
+  /**
+   * Takes the lock if it is free.
+   *
+   * @returns What to release, or `undefined`.
+   */
+  tryAcquire(): Hold | undefined {
+    return this.#hold === null ? this.#hold = new Hold(this.#giveBack) : undefined;
+  }
+
+  /**
+   * Gives the lock back, whoever holds it, and hands it to who waits longest: for code that cannot carry the hold.
+   *
+   * @throws {InvalidStateError} If it is not locked.
+   */
+  release(): void {
+    if (this.#hold === null) throw new InvalidStateError("Cannot release lock: it is not locked");
+    this.#handOver();
+  }
+
+  /**
+   * Calls `fn` in a scope of its own while holding the lock, and releases it when all work in that scope has ended.
+   *
+   * **Failure**: acquiring the lock again anywhere inside, in children of `gather` and tasks of a group too, throws at
+   * once instead of waiting for ever. **Cancellation**: aborted before `fn` is called, it never is; `signal` ends the
+   * wait for the lock only.
+   *
+   * @typeParam T What `fn` returns.
+   * @param fn Called with the signal of its scope.
+   * @param options The signal of the acquire.
+   * @returns What `fn` returns.
+   * @throws The reason of an abort, or what `fn` throws.
+   * @throws {InvalidStateError} If the callback of `run` that it is called in holds the lock.
+   * @throws {TypeError} If an argument is of the wrong kind.
+   *
+   * @example A deadlock that is told
+   * ```ts
+   * import { InvalidStateError, Lock } from "@weft/async";
+   * import { assertRejects } from "@std/assert";
+   *
+   * const lock = new Lock();
+   * const append = () => lock.run(() => {});
+   * await lock.run(async () => {
+   *   await assertRejects(() => append(), InvalidStateError);
+   * });
+   * ```
+   */
+  async run<T>(fn: TaskFunction<T>, options?: WaitOptions): Promise<T> {
+    checkFunction("run with lock", "fn", fn);
+    const hold = new RunHold(this.#giveBack);
+    await this.#acquire(hold, options);
+    return hold.run("Lock.run", fn);
+  }
+
+  /** Shows whether it is locked, and how many wait. */
+  toString(): string {
+    return `Lock { locked: ${this.locked}, waiting: ${this.waiting} }`;
+  }
+
+  static {
+    attachInspect(Lock.prototype);
+    setLockAccess({
+      suspend(lock) {
+        const hold = lock.#hold!;
+        lock.#handOver();
+        return hold;
+      },
+      // Nothing aborts the root, and no end of a scope waits for what is queued there.
+      resume: (lock, hold) => lock.#take(hold, sharedState().root),
+    });
+  }
+
+  #acquire(hold: Hold, options: WaitOptions | undefined): Promise<Hold> {
+    try {
+      checkWait("acquire lock", options);
+    } catch (error) {
+      return Promise.reject(error);
+    }
+    const signal = options?.signal;
+    const scope = currentScope();
+    const refused = refusal(scope, signal);
+    if (refused !== null) return refused;
+    if (this.#isHeldAround(scope)) {
+      return Promise.reject(
+        new InvalidStateError("Cannot acquire lock: the callback of Lock.run that asks for it holds it"),
+      );
+    }
+    return this.#take(hold, scope, signal);
+  }
+
+  #isHeldAround(scope: Scope): boolean {
+    const hold = this.#hold;
+    return hold instanceof RunHold && hold.scope !== null && isWithin(scope, hold.scope);
+  }
+
+  #take(hold: Hold, scope: Scope, signal?: AbortSignal): Promise<Hold> {
+    if (this.#hold !== null) return enqueue<Hold, Hold>(this.#queue, hold, scope, signal);
+    this.#hold = hold;
+    return Promise.resolve(hold);
+  }
+
+  #handOver(): void {
+    const node = this.#queue.head();
+    this.#hold = node === null ? null : node.payload;
+    node?.claim.grant(node.payload);
+  }
+}
