@@ -205,5 +205,5 @@ Deno.test("the same long-lived promise and signal waited for a million times (he
   assertEquals({ code, stderr }, { code: 0, stderr: "" });
   const lines = stdout.trim().split("\n").map((line) => JSON.parse(line) as { name: string; left: number });
   assertEquals(lines.filter(({ left }) => left > 128 * 1024), []);
-  assertEquals(lines.length, 12);
+  assertEquals(lines.length, 13);
 });

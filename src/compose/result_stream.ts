@@ -127,7 +127,8 @@ class ResultStream<I, R> extends StructuredCall<void> {
     if (refused !== null) return refused;
     this.open();
     const slot = this.#slots[this.#head];
-    if (this.#readers.size === 0 && slot?.state === "ready") {
+    // Nobody waits for one that is ready: `#deliver` has seen to that.
+    if (slot?.state === "ready") {
       return Promise.resolve(this.#take(slot));
     }
     if (this.#outcome === null) return enqueue(this.#readers, null, scope);
@@ -374,7 +375,7 @@ class ResultStream<I, R> extends StructuredCall<void> {
       reader !== null;
       reader = this.#readers.head()
     ) {
-      const failure = this.#stopped ? null : this.takeFailure();
+      const failure = this.takeFailure();
       if (failure !== null) reader.claim.fail(failure.error);
       else reader.claim.grant({ done: true, value: undefined });
     }

@@ -480,6 +480,25 @@ Deno.test("map() closes a source that aborts it while it is asked for an item", 
   }
 });
 
+Deno.test("map() closes a source that aborts it and then hangs", async () => {
+  const log: string[] = [];
+  const controller = new AbortController();
+  const source = {
+    [Symbol.asyncIterator]: () => ({
+      next() {
+        controller.abort("from inside");
+        return new Promise<never>(() => {});
+      },
+      return() {
+        log.push("source closed");
+        return Promise.resolve({ done: true as const, value: undefined });
+      },
+    }),
+  };
+  await report(log, map(source, double, { signal: controller.signal }).next());
+  assertEquals(log, ["source closed", "throws from inside"]);
+});
+
 Deno.test("map() throws what its source throws after it has aborted it", async () => {
   const controller = new AbortController();
   const source = function* () {
@@ -670,6 +689,24 @@ Deno.test("map() with settled surfaces what fails in the drain too", async () =>
     for await (const _ of map(naturals(), failingCleanup, { settled: true })) break;
   });
   assertEquals(unhandled.map(String), ["Error: while it unwinds"]);
+});
+
+Deno.test("map() with settled surfaces what fails while the scope around ends it", async () => {
+  const unhandled = await unhandledIn(() =>
+    scope(async () => void await map(naturals(), failingCleanup, { settled: true }).next())
+  );
+  assertEquals(unhandled.map(String), ["Error: while it unwinds"]);
+});
+
+Deno.test("map() gives what fails in the drain to a next() that is under way, so that nothing surfaces", async () => {
+  const log: string[] = [];
+  using _ = logUnhandled(log);
+  const results = map([1], failingCleanup);
+  const reader = report(log, results.next());
+  await results.return();
+  await reader;
+  await settle();
+  assertEquals(log, ["throws Error: while it unwinds"]);
 });
 
 Deno.test("map() gives `await using` what fails in the drain, so that nothing surfaces", async () => {

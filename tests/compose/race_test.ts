@@ -259,6 +259,16 @@ Deno.test("firstSuccess() rejects with the reason of the abort rather than with 
   assertEquals(log, ["throws enough", "returns undefined"]);
 });
 
+Deno.test("firstSuccess() rejects with the reason of the abort when that kept entries from starting", async () => {
+  const controller = new AbortController();
+  const aborter = () => {
+    controller.abort("from inside");
+    throw new Error("failed");
+  };
+  const call = firstSuccess([aborter, () => "never"], { signal: controller.signal });
+  assertEquals(await call.catch((reason) => reason), "from inside");
+});
+
 Deno.test("firstSuccess() takes an AbortError of an entry's own for a failure", async () => {
   const own = new DOMException("mine", "AbortError");
   assertEquals(await firstSuccess([() => Promise.reject(own), async () => await "value"]), "value");

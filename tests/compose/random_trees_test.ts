@@ -95,10 +95,14 @@ class Call {
     }
   }
 
-  /** Looks, in the moment in which the call has settled. */
-  settled(discards: boolean): void {
+  ended(): void {
     if (this.#running !== 0) this.#problem(`leaves ${this.#running} running`);
     if (this.#open !== 0) this.#problem("leaves its source open");
+  }
+
+  /** Looks, in the moment in which the call has settled. */
+  settled(discards: boolean): void {
+    this.ended();
     if (discards && this.#kept.size !== this.#returned.size) {
       this.#problem(`keeps ${this.#kept.size} of ${this.#returned.size} values`);
     }
@@ -111,6 +115,7 @@ class Call {
 
 class Tree {
   readonly problems: string[] = [];
+  readonly #calls: Call[] = [];
   readonly #random: () => number;
 
   constructor(random: () => number) {
@@ -127,6 +132,11 @@ class Tree {
 
   #pick<T>(choices: readonly T[]): T {
     return choices[this.#below(choices.length)]!;
+  }
+
+  /** Looks, in the moment in which the outermost call has settled, also at the calls that nobody has awaited. */
+  ended(): void {
+    for (const call of this.#calls) call.ended();
   }
 
   /** Some microtasks or some turns. */
@@ -163,14 +173,21 @@ class Tree {
   work(depth: number): Work {
     if (depth === 0 || this.#random() < 0.3) return this.#leaf();
     const works = Array.from({ length: 1 + this.#below(4) }, () => this.work(depth - 1));
-    const kind = this.#pick(Object.keys(this.#calls));
-    return async () => {
+    const kind = this.#pick(Object.keys(this.#kinds));
+    const run = async () => {
       const call = new Call(kind, this.problems);
+      this.#calls.push(call);
       try {
-        await this.#calls[kind]!(call, works.map((work) => call.own(work)), this.#signal());
+        await this.#kinds[kind]!(call, works.map((work) => call.own(work)), this.#signal());
       } finally {
         call.settled(DISCARDS.has(kind));
       }
+      return new Value();
+    };
+    if (this.#random() < 0.9) return run;
+    // One that does not await what it has begun: whoever called it joins that all the same.
+    return () => {
+      run().catch(() => {});
       return new Value();
     };
   }
@@ -197,7 +214,7 @@ class Tree {
   }
 
   /** Runs works through one kind of call. */
-  readonly #calls: Record<string, (call: Call, works: Work[], signal: AbortSignal) => Promise<void>> = {
+  readonly #kinds: Record<string, (call: Call, works: Work[], signal: AbortSignal) => Promise<void>> = {
     gather: async (call, works, signal) => {
       const concurrency = this.#pick([1, 2, Infinity]);
       const settled = this.#maybe();
@@ -265,7 +282,9 @@ Deno.test("trees of combinators leave nothing running, lose no value and cause n
     const unhandled = await unhandledIn(async () => {
       const call = gather([tree.work(3), tree.work(3)], { signal: controller.signal, settled: true });
       const abort = settle(Math.floor(random() * 12)).then(() => controller.abort(new Error("enough")));
-      await Promise.allSettled([call, abort]);
+      await call.catch(() => {});
+      tree.ended();
+      await abort;
     });
     assertEquals({ problems: tree.problems, unhandled }, { problems: [], unhandled: [] });
   });

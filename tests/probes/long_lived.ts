@@ -60,6 +60,11 @@ const ways: Record<string, () => PromiseLike<unknown>> = {
   "asCompleted": async () => {
     for await (const _ of asCompleted([promise, future, value], { signal })) break;
   },
+  "asCompleted read late": async () => {
+    const results = asCompleted([value], { signal, onDiscard: ignore });
+    for (let i = 0; i < 5; i++) await null;
+    await results.next();
+  },
   "map": async () => {
     for await (const _ of map([future, value], (entry) => typeof entry === "function" ? 1 : entry, { signal })) break;
   },
