@@ -12,7 +12,8 @@
  *   {@linkcode timeout}, {@linkcode timeoutAt}, {@linkcode moveOnAfter}, {@linkcode waitFor}
  * - **Cancel**: {@linkcode scope}, {@linkcode shield}, {@linkcode cleanup}, {@linkcode currentSignal},
  *   {@linkcode throwIfCancelled}, {@linkcode isCancellation}
- * - **Limit**: {@linkcode Semaphore}
+ * - **Limit**: {@linkcode Semaphore}, {@linkcode RateLimiter}
+ * - **Pass on**: {@linkcode Queue}, {@linkcode LifoQueue}, {@linkcode PriorityQueue}
  * - **Synchronise**: {@linkcode Lock}, {@linkcode RwLock}, {@linkcode AsyncEvent}, {@linkcode Condition},
  *   {@linkcode Barrier}
  *
@@ -72,6 +73,17 @@ export {
 
 // Limit
 export { type AcquireOptions, Permit, Semaphore } from "./src/sync/semaphore.ts";
+export { RateLimiter, type RateLimiterOptions, type RateOptions } from "./src/flow/rate_limiter.ts";
+
+// Pass on
+export {
+  LifoQueue,
+  PriorityQueue,
+  type PriorityQueueOptions,
+  Queue,
+  QueueShutDownError,
+  type ShutdownOptions,
+} from "./src/flow/queue.ts";
 
 // Synchronise
 export { Hold, Lock } from "./src/sync/lock.ts";

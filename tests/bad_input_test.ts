@@ -18,10 +18,14 @@ const {
   firstSuccess,
   Future,
   gather,
+  LifoQueue,
   Lock,
   map,
   moveOnAfter,
+  PriorityQueue,
+  Queue,
   race,
+  RateLimiter,
   run,
   RwLock,
   scope,
@@ -111,6 +115,17 @@ const RETURN_WHEN = [
   ...wrongKind(RETURN_WHEN_RULE, [null, NaN, {}]),
   ...outOfRange(RETURN_WHEN_RULE, ["", "FIRST_COMPLETED"]),
 ];
+const TOKENS = [...count(1, false), ...outOfRange("at most 2, the burst", [3])];
+const INTERVAL = [
+  ...wrongKind("a number of milliseconds", [null, "5", 5n, {}]),
+  ...outOfRange("a number other than NaN", [NaN]),
+  ...outOfRange("finite and more than zero", [0, -1, Infinity]),
+];
+const RETRY_AFTER = [
+  ...MS.filter(({ value }) => !(value instanceof Date)),
+  ...outOfRange("finite", [Infinity]),
+  ...outOfRange("a valid instant", [new Date(NaN)]),
+];
 const WEIGHT = [...count(1, false), ...outOfRange("at most 2, the number of permits", [3])];
 
 const STRUCTURED = { signal: SIGNAL, name: NAME, grace: NOT_NEGATIVE_MS };
@@ -167,6 +182,7 @@ const at: Param = ["at", INSTANT, () => Date.now() + 60_000];
 const entries: Param = ["entries", ENTRIES, (probe) => [probe.fn]];
 const some: Param = ["entries", NOT_EMPTY_ENTRIES, (probe) => [probe.fn]];
 const source: Param = ["source", SOURCE, (probe) => probe.source];
+const maxSize: Param = ["maxSize", optional(count(1, true)), () => 1];
 const permits: Param = ["permits", count(0, true), () => 1];
 const predicate: Param = ["predicate", FUNCTION, (probe) => probe.fn];
 
@@ -204,6 +220,8 @@ function row(
 // What the methods are called on: made anew for each call, and never used by one that is refused.
 const group = () => new TaskGroup();
 const semaphore = () => new Semaphore(2);
+const limiter = () => new RateLimiter({ limit: 2, interval: 1000 });
+const queue = () => new Queue<unknown>(1);
 /** One whose lock is held. */
 const condition = () => {
   const condition = new Condition();
@@ -339,6 +357,53 @@ const TABLE: Record<string, Row> = {
   ]),
   "Semaphore.resize": row((permits) => semaphore().resize(permits), "resize Semaphore", "throws", "ignored", [permits]),
 
+  RateLimiter: row(
+    (options) => new RateLimiter(isObject(options) ? { limit: 2, interval: 1000, ...options } : options),
+    "create RateLimiter",
+    "throws",
+    "ignored",
+    [],
+    { limit: count(1, false), interval: INTERVAL, burst: count(1, false) },
+  ),
+  "RateLimiter.acquire": row((options) => limiter().acquire(options), "acquire token", "rejects", "rejects", [], {
+    signal: SIGNAL,
+    weight: TOKENS,
+  }),
+  "RateLimiter.tryAcquire": row((options) => limiter().tryAcquire(options), "acquire token", "throws", "ignored", [], {
+    weight: TOKENS,
+  }),
+  "RateLimiter.run": row(
+    (...args) => limiter().run(...args as [never]),
+    "run with token",
+    "rejects",
+    "rejects",
+    [fn],
+    { signal: SIGNAL, weight: TOKENS },
+    "acquire token",
+  ),
+  "RateLimiter.retryAfter": row((delay) => limiter().retryAfter(delay), "hold back", "throws", "ignored", [
+    ["delay", RETRY_AFTER, () => 1000],
+  ]),
+
+  Queue: row((maxSize) => new Queue(maxSize), "create Queue", "throws", "ignored", [maxSize]),
+  "Queue.put": row((item, options) => queue().put(item, options), "put item", "rejects", "rejects", [
+    ["item", [], () => 1],
+  ], { signal: SIGNAL }),
+  "Queue.get": row((options) => queue().get(options), "get item", "rejects", "rejects", [], { signal: SIGNAL }),
+  "Queue.join": row((options) => queue().join(options), "join queue", "rejects", "rejects", [], { signal: SIGNAL }),
+  "Queue.shutdown": row((options) => queue().shutdown(options), "shut down queue", "throws", "ignored", [], {
+    immediate: FLAG,
+  }),
+  LifoQueue: row((maxSize) => new LifoQueue(maxSize), "create LifoQueue", "throws", "ignored", [maxSize]),
+  PriorityQueue: row(
+    (options) => new PriorityQueue(isObject(options) ? { compare: () => 0, ...options } : options),
+    "create PriorityQueue",
+    "throws",
+    "ignored",
+    [],
+    { compare: FUNCTION, maxSize: count(1, true) },
+  ),
+
   "Lock.acquire": row((options) => new Lock().acquire(options), "acquire lock", "rejects", "rejects", [], {
     signal: SIGNAL,
   }),
@@ -417,6 +482,10 @@ const TAKES_ANYTHING = [
   "Results.next",
   "Results.return",
   "Permit.release",
+  "Queue.tryPut",
+  "Queue.tryGet",
+  "Queue.taskDone",
+  "QueueShutDownError",
   "Hold.release",
   "Lock",
   "Lock.tryAcquire",
@@ -466,6 +535,11 @@ function exported(): string[] {
         .map(([key]) => `${name}.${key}`);
     return [name, ...own(value), ...own(value.prototype ?? {})];
   });
+}
+
+/** Whether good options can be added to it. */
+function isObject(value: unknown): boolean {
+  return typeof value === "object" && value !== null;
 }
 
 /** The received value, in the words of a message. */

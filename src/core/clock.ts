@@ -66,10 +66,14 @@ function isFaked(): boolean {
   return globalThis.setTimeout !== nativeSetTimeout;
 }
 
+/** The instant on the scale of alarms, which is not set back: `performance.now`; or, under fake time, `Date.now`. */
+export function clockNow(): number {
+  return isFaked() ? Date.now() : performance.now();
+}
+
 /** Wakes `sleeper` in `ms` from now, at once (but not in this turn) when that is zero or less. */
 export function arm(sleeper: Sleeper, ms: number): Alarm {
-  const now = isFaked() ? Date.now() : performance.now();
-  return put(sleeper, now + (ms > 0 ? ms : 0));
+  return put(sleeper, clockNow() + (ms > 0 ? ms : 0));
 }
 
 /** Wakes `sleeper` at an instant in epoch ms. Those armed for the same one are due together, in that order. */

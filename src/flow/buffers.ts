@@ -1,0 +1,115 @@
+/**
+ * What queues keep their items in, where that is not first in, first out.
+ *
+ * @module
+ */
+
+/** A number of items, in an order of its own; `Fifo` is one too. */
+export interface Buffer<T> {
+  /** How many there are. */
+  readonly size: number;
+  /** Puts an item in. When it throws, nothing has changed. */
+  push(item: T): void;
+  /** Takes the next one; the caller has looked at the size. When it throws, nothing has changed. */
+  shift(): T;
+  /** Lets go of all. */
+  clear(): void;
+}
+
+/** Last in, first out. */
+export class Stack<T> implements Buffer<T> {
+  readonly #items: T[] = [];
+
+  get size(): number {
+    return this.#items.length;
+  }
+
+  push(item: T): void {
+    this.#items.push(item);
+  }
+
+  shift(): T {
+    return this.#items.pop() as T;
+  }
+
+  clear(): void {
+    this.#items.length = 0;
+  }
+}
+
+interface Entry<T> {
+  readonly item: T;
+  /** How many came before it: what is equal leaves in order of arrival. */
+  readonly order: number;
+}
+
+/**
+ * The least first: a binary heap. `compare` is foreign code and may throw, so it is asked for the place first, and
+ * entries move afterwards.
+ */
+export class Heap<T> implements Buffer<T> {
+  readonly #compare: (a: T, b: T) => number;
+  // Invariant: no entry comes before its parent, the one at `parentOf` of its index.
+  readonly #entries: Entry<T>[] = [];
+  #orders = 0;
+
+  constructor(compare: (a: T, b: T) => number) {
+    this.#compare = compare;
+  }
+
+  get size(): number {
+    return this.#entries.length;
+  }
+
+  push(item: T): void {
+    const entries = this.#entries;
+    const entry = { item, order: this.#orders++ };
+    let place = entries.length;
+    while (place > 0 && this.#before(entry, entries[parentOf(place)]!)) place = parentOf(place);
+    // Those that it passes on its way up come down by one.
+    for (let at = entries.length; at > place; at = parentOf(at)) entries[at] = entries[parentOf(at)]!;
+    entries[place] = entry;
+  }
+
+  shift(): T {
+    const entries = this.#entries;
+    const last = entries.at(-1)!;
+    const place = this.#placeFromTop(last, entries.length - 1);
+    entries.pop();
+    if (entries.length === 0) return last.item;
+    // Those that it passes on its way down come up by one, and the first falls out.
+    let moving = last;
+    for (let at = place;; at = parentOf(at)) {
+      const passed = entries[at]!;
+      entries[at] = moving;
+      moving = passed;
+      if (at === 0) return moving.item;
+    }
+  }
+
+  clear(): void {
+    this.#entries.length = 0;
+  }
+
+  /** Where `entry` belongs among the first `length`, when the one at the top has gone. */
+  #placeFromTop(entry: Entry<T>, length: number): number {
+    const entries = this.#entries;
+    let place = 0;
+    for (;;) {
+      let child = 2 * place + 1;
+      if (child >= length) return place;
+      if (child + 1 < length && this.#before(entries[child + 1]!, entries[child]!)) child++;
+      if (!this.#before(entries[child]!, entry)) return place;
+      place = child;
+    }
+  }
+
+  #before(a: Entry<T>, b: Entry<T>): boolean {
+    const order = this.#compare(a.item, b.item);
+    return order < 0 || (order === 0 && a.order < b.order);
+  }
+}
+
+function parentOf(index: number): number {
+  return (index - 1) >> 1;
+}
