@@ -1,10 +1,11 @@
 /** What the tests share: turns of the event loop instead of real time, and looks at what is left behind. */
 
+import { AsyncLocalStorage } from "node:async_hooks";
 import { fileURLToPath } from "node:url";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 
-import { isCancellation, waitFor } from "@weft/async";
+import { type CancelScope, isCancellation, scope, waitFor } from "@weft/async";
 
 /** Lets the event loop go round until everything that needs no time has happened. */
 export async function settle(turns = 3): Promise<void> {
@@ -204,4 +205,47 @@ export async function copyOfPackage(): Promise<{ url: string; remove: () => Prom
   await copy("mod.ts");
   await copy("src/");
   return { url: new URL("mod.ts", folder).href, remove: () => Deno.remove(folder, { recursive: true }) };
+}
+
+/** Waits that are aborted together. */
+export interface Lane {
+  readonly aborted: boolean;
+  /** Begins a wait in it, with the options that it needs. */
+  begin<R>(start: (options: { signal?: AbortSignal }) => R): R;
+  abort(reason: unknown): void;
+  /** Ends it; returns how many listeners it has left behind. */
+  close(): Promise<number>;
+}
+
+/** One whose waits are given a signal. */
+export function signalLane(): Lane {
+  const { controller, signal, listeners } = countedSignal();
+  return {
+    get aborted() {
+      return signal.aborted;
+    },
+    begin: (start) => start({ signal }),
+    abort: (reason) => controller.abort(reason),
+    close: () => Promise.resolve(listeners()),
+  };
+}
+
+/** One whose waits are in a scope. */
+export function scopeLane(): Lane {
+  const { promise: end, resolve: close } = Promise.withResolvers<void>();
+  let enter!: <R>(fn: () => R) => R;
+  let self!: CancelScope;
+  const ended = scope(async (_signal, inner) => {
+    enter = AsyncLocalStorage.snapshot();
+    self = inner;
+    await end;
+  });
+  return {
+    get aborted() {
+      return self.aborted;
+    },
+    begin: (start) => enter(() => start({})),
+    abort: (reason) => self.cancel(reason),
+    close: () => (close(), ended.then(() => 0)),
+  };
 }
