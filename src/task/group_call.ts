@@ -215,7 +215,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   }
 
   protected override ownAbort(): T {
-    return this.#body === null ? super.ownAbort() : this.value();
+    return this.value();
   }
 
   protected override failure(failures: readonly unknown[]): unknown {

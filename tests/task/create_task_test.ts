@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { AsyncLocalStorage } from "node:async_hooks";
-import { createTask, run, scope, sleepForever, type Task, TaskGroup } from "@weft/async";
+import { createTask, run, scope, sleepForever, StragglerError, type Task, TaskGroup } from "@weft/async";
 import { settle } from "../support.ts";
 
 /** Opens a `run`, and returns what ends it; `inside` is called in it. */
@@ -106,6 +106,25 @@ Deno.test("createTask() in code that outlives its run makes a task of nobody", a
   const end = await openRun(() => {
     void gate.promise.then(() => made.resolve([createTask(() => scope(() => settle(1)).then(() => "ran"))]));
   });
+  await end();
+  gate.resolve();
+  const [task] = await made.promise;
+  assertEquals(await task, "ran");
+});
+
+Deno.test("createTask() in a straggler makes a task of nobody when its run has ended", async () => {
+  const gate = Promise.withResolvers<void>();
+  const made = Promise.withResolvers<Task<string>[]>();
+  const end = await openRun(() =>
+    assertRejects(() =>
+      TaskGroup.run((group) => {
+        group.createTask(async () => {
+          await gate.promise;
+          made.resolve([createTask(() => "ran")]);
+        });
+        setImmediate(() => group.cancel());
+      }, { grace: 0 }), StragglerError)
+  );
   await end();
   gate.resolve();
   const [task] = await made.promise;

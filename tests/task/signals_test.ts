@@ -171,6 +171,17 @@ Deno.test({
 });
 
 Deno.test({
+  name: "run() lets nothing follow it before the signal that it raises again has come, here to the program itself",
+  ignore,
+  async fn() {
+    const { program } = await ready("listening");
+    program.kill("SIGINT");
+    const { code, stdout } = await program.end();
+    assertEquals([code, stdout.trim().split("\n")], [7, ["listener: 1", "main is cleaned up", "listener: 2"]]);
+  },
+});
+
+Deno.test({
   name: "run() of two copies of the package in one program takes one signal for one",
   ignore,
   async fn() {

@@ -73,6 +73,21 @@ Deno.test("grace holds no call up whose work ends in time, and leaves the outcom
   assertEquals(log, ["late starts", "late ends", 'returns "value"']);
 });
 
+Deno.test("grace leaves no timer behind, however often the call is aborted", async () => {
+  const controller = new AbortController();
+  const late = steered<string>([], "late", { deaf: true });
+  const ended = TaskGroup.run(async (group) => {
+    const task = group.createTask(late.work);
+    await settle(1);
+    group.cancel();
+    controller.abort();
+    return await task.promise;
+  }, { signal: controller.signal, grace: 60_000 });
+  await settle();
+  late.succeed("value");
+  assertEquals(await ended, "value");
+});
+
 Deno.test("grace counts from the first abort, also when that is a failure, whose error the stragglers' one holds", async () => {
   using time = new FakeTime();
   const log: string[] = [];

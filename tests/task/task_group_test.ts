@@ -514,10 +514,12 @@ Deno.test("TaskGroup.cancel() gives the waits of the tasks its reason, a Cancell
       await settle(1);
       group.cancel(...args);
       group.cancel(new Error("again"));
+      reasons.push((assertThrows(() => group.createTask(() => {})) as Error).cause);
     }, { name: "web" });
   }
-  assertEquals(reasons.map(String), ['AbortError: TaskGroup "web" was cancelled', "Error: done"]);
-  assertStrictEquals(reasons[1], reason);
+  const byDefault = 'AbortError: TaskGroup "web" was cancelled';
+  assertEquals(reasons.map(String), [byDefault, byDefault, "Error: done", "Error: done"]);
+  assertStrictEquals(reasons[3], reason);
 });
 
 Deno.test("TaskGroup.cancel() does not hide what fails while it unwinds", async () => {

@@ -107,6 +107,17 @@ const programs: Record<string, () => unknown> = {
     await first;
   },
 
+  /** Hears signals itself, too. */
+  async listening() {
+    let count = 0;
+    process.on("SIGINT", () => {
+      console.log(`listener: ${++count}`);
+      if (count === 2) Deno.exit(7);
+    });
+    await run(() => work()).catch(() => {});
+    console.log("never");
+  },
+
   async copies() {
     const copy: { run: typeof run } = await import(Deno.args[1]!);
     const slow = run(() => work("slow", 5));
