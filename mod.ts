@@ -13,7 +13,8 @@
  * - **Cancel**: {@linkcode scope}, {@linkcode shield}, {@linkcode cleanup}, {@linkcode currentSignal},
  *   {@linkcode throwIfCancelled}, {@linkcode isCancellation}
  * - **Limit**: {@linkcode Semaphore}, {@linkcode RateLimiter}
- * - **Pass on**: {@linkcode Queue}, {@linkcode LifoQueue}, {@linkcode PriorityQueue}
+ * - **Pass on**: {@linkcode Queue}, {@linkcode LifoQueue}, {@linkcode PriorityQueue}, {@linkcode Channel},
+ *   {@linkcode select}
  * - **Synchronise**: {@linkcode Lock}, {@linkcode RwLock}, {@linkcode AsyncEvent}, {@linkcode Condition},
  *   {@linkcode Barrier}
  *
@@ -84,6 +85,24 @@ export {
   QueueShutDownError,
   type ShutdownOptions,
 } from "./src/flow/queue.ts";
+export {
+  Channel,
+  ChannelClosedError,
+  type ChannelStatistics,
+  type ClosedPart,
+  Receiver,
+  Receiving,
+  Sender,
+  Sending,
+} from "./src/flow/channel.ts";
+export {
+  select,
+  type SelectCase,
+  type Selected,
+  type SelectedSettled,
+  type SelectOptions,
+  type SelectValue,
+} from "./src/flow/select.ts";
 
 // Synchronise
 export { Hold, Lock } from "./src/sync/lock.ts";

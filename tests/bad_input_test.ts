@@ -12,6 +12,7 @@ const {
   asCompleted,
   AsyncEvent,
   Barrier,
+  Channel,
   cleanup,
   Condition,
   createTask,
@@ -26,9 +27,11 @@ const {
   Queue,
   race,
   RateLimiter,
+  Receiver,
   run,
   RwLock,
   scope,
+  select,
   Semaphore,
   shield,
   sleep,
@@ -110,6 +113,16 @@ const PROMISES = [
 ];
 const PROMISE = wrongKind("a promise or another thenable", [undefined, null, NaN, "work", {}, () => {}]);
 const SOURCE = wrongKind("an iterable or async iterable", [undefined, null, NaN, 5, {}, () => {}, Promise.resolve([])]);
+const STREAM = wrongKind("a ReadableStream", [undefined, null, NaN, "work", {}, [], () => {}, new WritableStream()]);
+const CASES = [
+  ...wrongKind("an array of sends and receives", [undefined, null, NaN, "work", {}, () => {}, new Set()]),
+  ...inside("a send or a receive", [
+    [[1], "[0]", 1],
+    [[() => {}], "[0]", () => {}],
+    [[new Channel(1).receiver.receiving(), null], "[1]", null],
+  ]),
+  ...outOfRange("at least one send or receive", [[]]),
+];
 const RETURN_WHEN_RULE = "one of allCompleted, firstCompleted, firstException";
 const RETURN_WHEN = [
   ...wrongKind(RETURN_WHEN_RULE, [null, NaN, {}]),
@@ -184,6 +197,7 @@ const some: Param = ["entries", NOT_EMPTY_ENTRIES, (probe) => [probe.fn]];
 const source: Param = ["source", SOURCE, (probe) => probe.source];
 const maxSize: Param = ["maxSize", optional(count(1, true)), () => 1];
 const permits: Param = ["permits", count(0, true), () => 1];
+const capacity: Param = ["capacity", [...count(0, true), ...wrongKind("a number", [undefined])], () => 1];
 const predicate: Param = ["predicate", FUNCTION, (probe) => probe.fn];
 
 interface Row {
@@ -222,6 +236,8 @@ const group = () => new TaskGroup();
 const semaphore = () => new Semaphore(2);
 const limiter = () => new RateLimiter({ limit: 2, interval: 1000 });
 const queue = () => new Queue<unknown>(1);
+const sender = () => new Channel<unknown>(1).sender;
+const receiver = () => new Channel<unknown>(1).receiver;
 /** One whose lock is held. */
 const condition = () => {
   const condition = new Condition();
@@ -394,6 +410,24 @@ const TABLE: Record<string, Row> = {
   "Queue.shutdown": row((options) => queue().shutdown(options), "shut down queue", "throws", "ignored", [], {
     immediate: FLAG,
   }),
+  Channel: row((capacity) => new Channel(capacity), "create Channel", "throws", "ignored", [capacity]),
+  "Sender.send": row((value, options) => sender().send(value, options), "send", "rejects", "rejects", [[
+    "value",
+    [],
+    () => 1,
+  ]], {
+    signal: SIGNAL,
+  }),
+  "Receiver.receive": row((options) => receiver().receive(options), "receive", "rejects", "rejects", [], {
+    signal: SIGNAL,
+  }),
+  "Receiver.from": row(Receiver.from, "receive from stream", "throws", "ignored", [["readable", STREAM, () => null]]),
+  select: row(select, "select", "rejects", "rejects", [["cases", CASES, () => [receiver().receiving()]]], {
+    signal: SIGNAL,
+    fair: FLAG,
+    settled: FLAG,
+  }),
+
   LifoQueue: row((maxSize) => new LifoQueue(maxSize), "create LifoQueue", "throws", "ignored", [maxSize]),
   PriorityQueue: row(
     (options) => new PriorityQueue(isObject(options) ? { compare: () => 0, ...options } : options),
@@ -482,6 +516,20 @@ const TAKES_ANYTHING = [
   "Results.next",
   "Results.return",
   "Permit.release",
+  "Channel.statistics",
+  "Sender.trySend",
+  "Sender.sending",
+  "Sender.clone",
+  "Sender.close",
+  "Sender.toWritable",
+  "Sender.statistics",
+  "Receiver.tryReceive",
+  "Receiver.receiving",
+  "Receiver.clone",
+  "Receiver.close",
+  "Receiver.toReadable",
+  "Receiver.statistics",
+  "ChannelClosedError",
   "Queue.tryPut",
   "Queue.tryGet",
   "Queue.taskDone",
@@ -514,6 +562,10 @@ const MADE_BY_THE_PACKAGE = [
   "CancelScope",
   "Permit",
   "Hold",
+  "Sender",
+  "Receiver",
+  "Sending",
+  "Receiving",
   "LeftoverError",
   "StragglerError",
   "TaskGroupError",

@@ -71,10 +71,8 @@ function toldOf(index: number, settled: boolean): Told<unknown> {
 }
 
 function readCases(cases: unknown, settled: boolean): Case[] {
-  if (typeof Object(cases)[Symbol.iterator] !== "function" || typeof cases === "string") {
-    throw wrongKind("select", "cases", "an iterable of sends and receives", cases);
-  }
-  const list = Array.from(cases as Iterable<unknown>, (one, index): Case => {
+  if (!Array.isArray(cases)) throw wrongKind("select", "cases", "an array of sends and receives", cases);
+  const list = Array.from(cases, (one: unknown, index): Case => {
     const told = toldOf(index, settled);
     if (one instanceof Receiving) return { end: receiveEndOf(one.receiver), value: undefined, told };
     if (one instanceof Sending) return { end: sendEndOf(one.sender), value: one.value, told };
