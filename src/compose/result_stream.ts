@@ -20,7 +20,7 @@ import { Link } from "../core/link.ts";
 import { surface } from "../core/next_turn.ts";
 import { Scope } from "../core/scope.ts";
 import { observe, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
-import { isThenable } from "../core/validate.ts";
+import { isThenable, wrongKind } from "../core/validate.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import { discard, type DiscardOptions } from "./entries.ts";
 
@@ -115,8 +115,7 @@ class ResultStream<I, R> extends StructuredCall<void> {
     if (this.#source !== "unopened" || this.scope.aborted) return;
     this.#source = "open";
     runInScope(this.scope, () => {
-      const opened = this.#ask(() => this.#iterator = this.#plan.open());
-      if (opened !== null) this.#pump();
+      if (this.#ask(() => this.#iterator = this.#plan.open())) this.#pump();
     });
   }
 
@@ -201,8 +200,8 @@ class ResultStream<I, R> extends StructuredCall<void> {
 
   #pull(): void {
     this.#source = "pulling";
-    const step = this.#ask(() => this.#iterator!.next());
-    if (step === null) return;
+    let step!: IteratorResult<I> | PromiseLike<IteratorResult<I>>;
+    if (!this.#ask(() => step = this.#iterator!.next())) return;
     if (!isThenable(step)) return this.#pulled(step);
     observe(step, (step) => {
       this.#pulled(step);
@@ -210,14 +209,15 @@ class ResultStream<I, R> extends StructuredCall<void> {
     }, (error) => this.#sourceFailed(error));
   }
 
-  /** Calls code of the source. Returns `null` when it throws. */
-  #ask<T extends object>(fn: () => T): T | null {
+  /** Calls code of the source. Returns false when it throws. */
+  #ask(fn: () => unknown): boolean {
     this.#inSource = true;
     try {
-      return fn();
+      fn();
+      return true;
     } catch (error) {
       this.#sourceFailed(error);
-      return null;
+      return false;
     } finally {
       this.#inSource = false;
       if (this.scope.aborted) this.#closeSource();
@@ -226,8 +226,11 @@ class ResultStream<I, R> extends StructuredCall<void> {
 
   #pulled(step: IteratorResult<I>): void {
     if (this.#source !== "pulling") return;
+    if (Object(step) !== step) {
+      return this.#sourceFailed(wrongKind(this.#plan.kind, "source", "an iterator that returns objects", step));
+    }
     this.#source = "open";
-    if (step.done === true) this.#endSource();
+    if (step.done) this.#endSource();
     // What comes after the abort is for nobody.
     else if (this.scope.aborted) this.#closeSource();
     else this.#start(step.value);

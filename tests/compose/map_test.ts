@@ -386,6 +386,18 @@ Deno.test("map() throws what opening its source throws", async () => {
   assertEquals(await results.next(), { done: true, value: undefined });
 });
 
+Deno.test("map() throws a TypeError when its source is no proper iterator", async () => {
+  const sources: unknown[] = [
+    { [Symbol.iterator]: () => null },
+    { [Symbol.iterator]: () => ({ next: "soon" }) },
+    { [Symbol.iterator]: () => ({ next: () => 5 }) },
+    { [Symbol.asyncIterator]: () => ({ next: () => Promise.resolve() }) },
+  ];
+  for (const source of sources) {
+    await assertRejects(() => map(source as Iterable<number>, double).next(), TypeError);
+  }
+});
+
 Deno.test("map() throws what closing its source throws, with the failure that made it close", async () => {
   const source = function* () {
     try {

@@ -139,9 +139,10 @@ for (const [name, first] of Object.entries(both)) {
     const deaf = steered<string>(log, "deaf", { deaf: true });
     const call = first([a.work, deaf.work], { signal: controller.signal });
     controller.abort("enough");
+    await settle();
     deaf.succeed("late");
     assertEquals(await call, "late");
-    assertEquals(log, ["a starts", "deaf starts", "a is cancelled", "deaf ends", "a has unwound"]);
+    assertEquals(log, ["a starts", "deaf starts", "a is cancelled", "a has unwound", "deaf ends"]);
   });
 
   Deno.test(`${name}() rejects when the task that calls it is among its entries`, async () => {
