@@ -100,6 +100,7 @@ export {
   type SelectCase,
   type Selected,
   type SelectedSettled,
+  type SelectIndex,
   type SelectOptions,
   type SelectValue,
 } from "./src/flow/select.ts";

@@ -14,7 +14,7 @@ import { sendEndOf, Sending } from "./sender.ts";
 export { Receiving, Sending, type WaitOptions };
 
 /** What {@linkcode select} may wait for. */
-export type SelectCase = Receiving<unknown> | Sending<never>;
+export type SelectCase = Receiving<unknown> | Sending<unknown>;
 
 /** Options of {@linkcode select}. */
 export interface SelectOptions extends WaitOptions {
@@ -35,16 +35,17 @@ export interface SelectOptions extends WaitOptions {
 /** What a case comes to: the value that was received, or nothing for one that was sent. */
 export type SelectValue<C> = C extends Receiving<infer T> ? T : undefined;
 
-type Place<K> = K extends `${infer I extends number}` ? I : number;
+/** The index that stands under the key `K` of a tuple; of an array, any number. */
+export type SelectIndex<K> = K extends `${infer I extends number}` ? I : number;
 
 /** Which case it was, and its value; `index` tells the types apart. */
 export type Selected<C extends readonly unknown[]> = {
-  [K in keyof C]: { readonly index: Place<K>; readonly value: SelectValue<C[K]> };
+  [K in keyof C]: { readonly index: SelectIndex<K>; readonly value: SelectValue<C[K]> };
 }[number];
 
 /** The same with `settled: true`: a `PromiseSettledResult` that says whose it is. */
 export type SelectedSettled<C extends readonly unknown[]> = {
-  [K in keyof C]: { readonly index: Place<K> } & PromiseSettledResult<SelectValue<C[K]>>;
+  [K in keyof C]: { readonly index: SelectIndex<K> } & PromiseSettledResult<SelectValue<C[K]>>;
 }[number];
 
 /** A case that is under way. */
