@@ -1,6 +1,19 @@
 // What a million operations leave behind: nothing, also when a signal, a promise or a future lives for ever.
 
-import { Future, scope, Semaphore, sleep, timeout, waitFor, yieldNow } from "@weft/async";
+import {
+  AsyncEvent,
+  Barrier,
+  Condition,
+  Future,
+  Lock,
+  RwLock,
+  scope,
+  Semaphore,
+  sleep,
+  timeout,
+  waitFor,
+  yieldNow,
+} from "@weft/async";
 import { assert } from "@std/assert";
 import { collectGarbage } from "../support.ts";
 
@@ -106,6 +119,40 @@ test(
 );
 test("Semaphore.acquire() that was aborted", aborted((signal) => taken.acquire({ signal })));
 test("Semaphore.acquire() in a scope that was cancelled", cancelled((signal) => taken.acquire({ signal })));
+
+const lock = new Lock();
+let hold = lock.tryAcquire()!;
+test(
+  "Lock.acquire() that has waited",
+  oneByOne(async (signal) => {
+    const wait = lock.acquire({ signal });
+    hold.release();
+    hold = await wait;
+  }),
+);
+test("Lock.acquire() that was aborted", aborted((signal) => lock.acquire({ signal })));
+test("Lock.acquire() in a scope that was cancelled", cancelled((signal) => lock.acquire({ signal })));
+const rwLock = new RwLock();
+test(
+  "RwLock.acquireRead() that need not wait",
+  oneByOne(async (signal) => (await rwLock.acquireRead({ signal })).release()),
+);
+const written = new RwLock();
+written.tryAcquireWrite();
+test("RwLock.acquireRead() that was aborted", aborted((signal) => written.acquireRead({ signal })));
+const event = new AsyncEvent();
+test("AsyncEvent.wait() that was aborted", aborted((signal) => event.wait({ signal })));
+const barrier = new Barrier(Number.MAX_SAFE_INTEGER);
+test("Barrier.wait() that was aborted", aborted((signal) => barrier.wait({ signal })));
+const condition = new Condition();
+test(
+  "Condition.wait() in a scope that was cancelled",
+  cancelled((signal) => {
+    condition.lock.tryAcquire();
+    // All of them take the lock again, and leave it to the next.
+    return condition.wait({ signal }).catch(() => condition.lock.release());
+  }),
+);
 
 const pending = new Future<number>();
 const done = new Future<number>();

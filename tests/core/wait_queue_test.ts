@@ -89,6 +89,27 @@ Deno.test("WaitQueue.head() expels the doomed, whose signal has not told us yet"
   assertEquals(log, ["head: alive, 1 wait", "throws stop", "throws stop", 'returns "permit"']);
 });
 
+Deno.test("WaitQueue.prune() expels all the doomed, and tells how many are left", async () => {
+  const log: string[] = [];
+  const queue = new WaitQueue<string>();
+  const controller = new AbortController();
+  const { signal } = controller;
+  signal.addEventListener("abort", () => log.push(`${queue.prune()} of ${queue.size} are left`));
+  report(log, enqueue(queue, "alive", root));
+  // One claim in two places.
+  const doomed = new Claim<number>(root, signal);
+  for (const name of ["doomed", "doomed again"]) queue.push(doomed.node(name));
+  report(log, doomed.promise);
+  for (const name of ["doomed too", "alive too"]) {
+    report(log, enqueue(queue, name, root, name.startsWith("doomed") ? signal : undefined));
+  }
+  assertEquals(queue.prune(), 5);
+  controller.abort("over");
+  queue.grantAll(1);
+  await settle();
+  assertEquals(log, ["2 of 2 are left", "throws over", "throws over", "returns 1", "returns 1"]);
+});
+
 Deno.test("WaitQueue.head() expels a doomed one that stands in other queues from these too", async () => {
   const log: string[] = [];
   const other = new WaitQueue<null>(() => log.push("the other looks again"));
