@@ -48,7 +48,7 @@ export class Receiver<T> implements AsyncIterable<T> {
   /**
    * Makes a receiver of what a stream gives. It has to be closed, or read to its end: closing it cancels the stream.
    *
-   * **Order**: at most two chunks are taken from the stream before they are received. **Failure**: what the stream fails
+   * **Order**: one chunk at most is taken from the stream before it is received. **Failure**: what the stream fails
    * with is what a receive after the last value rejects with. **Cancellation**: an abort of the scope of the call cancels
    * the stream.
    *
