@@ -54,14 +54,13 @@ export interface RateOptions extends WaitOptions {
  * wait takes no token; one that was handed over in the same turn counts as taken. **Cost**: one timer, however many wait,
  * and none when nobody does. When it rings late, that costs nobody anything later: the pace is kept.
  *
- * @example Ten a second, three at once
+ * @example A hundred a second, three of them at once
  * ```ts
  * import { gather, RateLimiter } from "@weft/async";
  *
  * const limiter = new RateLimiter({ limit: 100, interval: 1000, burst: 3 });
- * const start = performance.now();
- * const times = await gather(Array.from({ length: 5 }, () => () => limiter.run(() => performance.now() - start)));
- * console.log(times.map(Math.round)); // [0, 0, 0, 10, 20]
+ * const times = await gather(Array.from({ length: 5 }, () => () => limiter.run(() => performance.now())));
+ * console.log(times.map((at) => Math.round(at - times[0]!))); // from the first on: 0, 0, 0, 10, 20
  * ```
  */
 export class RateLimiter {
