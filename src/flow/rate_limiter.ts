@@ -260,7 +260,8 @@ export class RateLimiter {
 
   /** Serves those who wait, as far as there is enough, and sets the alarm for the next one. */
   #admit(least = -Infinity): void {
-    const now = Math.max(this.#now(), least);
+    const actual = this.#now();
+    const now = Math.max(actual, least);
     let node = this.#queue.head();
     for (; node !== null && this.#dueAt(node.payload) <= now; node = this.#queue.head()) {
       // As if it had been served in time, if the alarm was late by no more than the pace: else each delay would add up,
@@ -268,7 +269,7 @@ export class RateLimiter {
       this.#take(node.payload, Math.max(this.#dueAt(node.payload), now - this.#pace));
       node.claim.grant(undefined);
     }
-    this.#setAlarm(node === null ? null : this.#dueAt(node.payload), now);
+    this.#setAlarm(node === null ? null : this.#dueAt(node.payload), actual);
   }
 
   #setAlarm(at: number | null, now: number): void {

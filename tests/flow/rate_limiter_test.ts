@@ -265,7 +265,7 @@ Deno.test("RateLimiter catches up by one token at most when the program was busy
   assertEquals([test.log.filter((line) => line === "one at 1010").length, test.limiter.waiting], [2, 97]);
 });
 
-Deno.test("RateLimiter keeps its pace where a token takes no whole number of ms", async () => {
+Deno.test("RateLimiter keeps its pace where a token takes no whole number of ms", () => {
   using test = faked({ limit: 3, interval: 100, burst: 1 });
   for (let i = 0; i < 3000; i++) test.take("one");
   // The last one is due after 2999 * 100 / 3 ms, that is 99,966.7; fake time may know whole ms only.
