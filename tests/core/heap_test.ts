@@ -6,6 +6,9 @@ import {
   Condition,
   Future,
   Lock,
+  PriorityQueue,
+  Queue,
+  RateLimiter,
   RwLock,
   scope,
   Semaphore,
@@ -153,6 +156,19 @@ test(
     return condition.wait({ signal }).catch(() => condition.lock.release());
   }),
 );
+
+const queue = new Queue<object>(100);
+test("Queue.get() that was aborted", aborted((signal) => queue.get({ signal })));
+test(
+  "Queue.put() and get() of an item",
+  together((signal) => Promise.all([queue.put({}, { signal }), queue.get({ signal })])),
+);
+const full = new PriorityQueue<object>({ compare: () => 0, maxSize: 1 });
+full.tryPut({});
+test("PriorityQueue.put() in a scope that was cancelled", cancelled((signal) => full.put({}, { signal })));
+const limiter = new RateLimiter({ limit: 1, interval: 60_000 });
+limiter.tryAcquire();
+test("RateLimiter.acquire() that was aborted", aborted((signal) => limiter.acquire({ signal })));
 
 const pending = new Future<number>();
 const done = new Future<number>();
