@@ -5,17 +5,21 @@ import {
   asCompleted,
   cleanup,
   type Completed,
+  type Condition,
   createTask,
   currentTask,
   firstSuccess,
   Future,
   gather,
+  type Hold,
+  type Lock,
   map,
   moveOnAfter,
   type Permit,
   race,
   type Results,
   run,
+  type RwLock,
   scope,
   Semaphore,
   shield,
@@ -168,6 +172,22 @@ export async function inferred(group: TaskGroup): Promise<void> {
   const wrapped = new Semaphore(1).wrap((id: number, name: string) => `${id} ${name}`);
   assertType<IsExact<typeof forever, Promise<never>>>(true);
   const forever = sleepForever();
+}
+
+export async function inferredUnderLocks(lock: Lock, rwLock: RwLock, condition: Condition): Promise<void> {
+  assertType<IsExact<typeof ran, number>>(true);
+  const ran = await lock.run(async (signal) => await Promise.resolve(signal.aborted ? 0 : 1));
+  assertType<IsExact<typeof read, string>>(true);
+  const read = await rwLock.runRead(() => "a");
+  assertType<IsExact<typeof written, void>>(true);
+  const written = await rwLock.runWrite(() => {});
+  assertType<IsExact<typeof held, Hold | undefined>>(true);
+  const held = lock.tryAcquire();
+  // What is falsy is not waited for.
+  assertType<IsExact<typeof word, string>>(true);
+  const word = await condition.waitUntil(() => words.shift());
+  assertType<IsExact<typeof holds, true>>(true);
+  const holds = await condition.waitUntil(() => words.length > 0);
 }
 
 export function mustNotCompile(group: TaskGroup): void {

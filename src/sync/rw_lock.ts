@@ -55,7 +55,7 @@ export class RwLock {
   readonly #scopes = new Set<Scope>();
   readonly #giveBack = (hold: Hold): void => {
     if (this.#writer === hold) this.#writer = null;
-    else if (!this.#readers.delete(hold)) return;
+    else this.#readers.delete(hold);
     this.#admit();
   };
 

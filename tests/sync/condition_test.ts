@@ -1,4 +1,4 @@
-import { Condition, gather, type Hold, InvalidStateError, Lock, scope, timeout } from "@weft/async";
+import { Condition, gather, type Hold, InvalidStateError, Lock, scope } from "@weft/async";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { countedSignal, type Lane, scopeLane, settle, signalLane, withSeeds } from "../support.ts";
 
@@ -266,14 +266,6 @@ Deno.test("Condition.wait() that was notified rejects once, holding the lock, wh
     await wait;
   });
   assertEquals([log, lock.locked], [["threw scope, locked: true"], false]);
-});
-
-Deno.test("Condition.wait() in a timeout holds the lock when the time is over", async () => {
-  const { condition, lock, log } = logged();
-  using _hold = await lock.acquire();
-  const wait = timeout(0, () => condition.wait()).catch((error) => log.push(`${error.name}, locked: ${lock.locked}`));
-  await wait;
-  assertEquals(log, ["TimeoutError, locked: true"]);
 });
 
 Deno.test("Condition.wait() rejects at once and keeps the lock when its signal or scope is aborted already", async () => {
