@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Future, gather, map, type MapOptions, Semaphore, sleep, TaskGroup, timeout } from "@weft/async";
+import { Future, gather, Lock, map, type MapOptions, Semaphore, sleep, TaskGroup, timeout } from "@weft/async";
 import { delay } from "@std/async/delay";
 
 import { arm, disarm } from "../src/core/clock.ts";
@@ -81,6 +81,19 @@ function semaphoreOfTen(load: Load): Promise<number[]> {
       return await work();
     } finally {
       permit.release();
+    }
+  };
+  return inThousands((load) => Promise.all(load.map(one)))(load);
+}
+
+function lockForAll(load: Load): Promise<number[]> {
+  const lock = new Lock();
+  const one = async (work: Work) => {
+    const hold = await lock.acquire();
+    try {
+      return await work();
+    } finally {
+      hold.release();
     }
   };
   return inThousands((load) => Promise.all(load.map(one)))(load);
@@ -171,7 +184,14 @@ export const CASES: Readonly<Record<string, readonly Ratio[]>> = {
     },
     {
       ours: side("1,000 waiters on 10 permits", semaphoreOfTen),
-      floor: side("a FIFO by hand", floors.fifoOfTen),
+      floor: side("a FIFO by hand", (load) => floors.fifoOf(10, load)),
+      target: 1.6,
+    },
+  ],
+  lock: [
+    {
+      ours: side("1,000 waiters on a Lock", lockForAll),
+      floor: side("a FIFO by hand", (load) => floors.fifoOf(1, load)),
       target: 1.6,
     },
   ],

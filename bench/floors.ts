@@ -85,9 +85,9 @@ export class Fifo {
   }
 }
 
-/** A thousand at a time, of which ten get on at once. */
-export async function fifoOfTen(load: Load): Promise<number[]> {
-  const fifo = new Fifo(10);
+/** A thousand at a time, of which `permits` get on at once. */
+export async function fifoOf(permits: number, load: Load): Promise<number[]> {
+  const fifo = new Fifo(permits);
   const results: number[] = [];
   const one = async (work: Work) => {
     await fifo.acquire();
