@@ -159,8 +159,7 @@ export class Task<T> extends Awaitable<T> {
   }
 
   #run(): void {
-    const fn = this.#fn;
-    if (fn === null) return;
+    const fn = this.#fn!;
     const scope = this.#scope;
     this.#fn = null;
     if (scope.aborted) return this.#finish("cancelled", scope.reason);

@@ -216,6 +216,21 @@ Deno.test("TaskGroup.join() can be cut short by a scope inside the block; the en
   assertEquals(log, ["join ends", "timeout ends", "task cancelled"]);
 });
 
+Deno.test("TaskGroup.join() rejects at once in an aborted scope inside the block, and joins nothing", async () => {
+  const log: string[] = [];
+  const reason = new Error("enough");
+  {
+    await using group = new TaskGroup();
+    await scope(async (_signal, inner) => {
+      inner.cancel(reason);
+      assertStrictEquals(await assertRejects(() => group.join()), reason);
+    });
+    group.createTask(() => log.push("started after that"));
+    await group.join();
+  }
+  assertEquals(log, ["started after that"]);
+});
+
 Deno.test("new TaskGroup() that is forgotten is cancelled at the end of the scope that it was made in", async () => {
   const log: string[] = [];
   await run(async () => {
