@@ -3,6 +3,7 @@
 import {
   AsyncEvent,
   Barrier,
+  Channel,
   Condition,
   Future,
   Lock,
@@ -11,6 +12,7 @@ import {
   RateLimiter,
   RwLock,
   scope,
+  select,
   Semaphore,
   sleep,
   timeout,
@@ -166,6 +168,23 @@ test(
 const full = new PriorityQueue<object>({ compare: () => 0, maxSize: 1 });
 full.tryPut({});
 test("PriorityQueue.put() in a scope that was cancelled", cancelled((signal) => full.put({}, { signal })));
+const channel = new Channel<object>(0);
+test("Receiver.receive() that was aborted", aborted((signal) => channel.receiver.receive({ signal })));
+test("Sender.send() in a scope that was cancelled", cancelled((signal) => channel.sender.send({}, { signal })));
+test(
+  "Receiver.receive() that has waited",
+  oneByOne((signal) => {
+    const wait = channel.receiver.receive({ signal });
+    channel.sender.trySend({});
+    return wait;
+  }),
+);
+test("Receiver.clone() that was closed", oneByOne(() => channel.receiver.clone().close()));
+const other = new Channel<object>(0);
+test(
+  "select() that was aborted",
+  aborted((signal) => select([channel.receiver.receiving(), other.sender.sending({})], { signal })),
+);
 const limiter = new RateLimiter({ limit: 1, interval: 60_000 });
 limiter.tryAcquire();
 test("RateLimiter.acquire() that was aborted", aborted((signal) => limiter.acquire({ signal })));
