@@ -196,6 +196,7 @@ export class SendEnd<T> extends End<T, undefined> {
 
   /** Has `claim` wait until all receivers are closed. */
   watch(claim: Claim<unknown>): void {
+    if (this.closed) return void claim.fail(this.closedError("send"));
     if (this.core.openReceivers === 0) return void claim.grant(undefined);
     this.core.watchers.push(claim.node(PLAINLY));
     this.blocked.push(claim.node(PLAINLY));

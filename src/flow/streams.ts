@@ -39,8 +39,9 @@ export function writableOf<T>(end: SendEnd<T>): WritableStream<T> {
   // It has to hear of the end of the receivers and of its scope between two writes too.
   const watch = new Claim<void>(scope);
   const stop = (failure: { error: unknown } | null) => {
-    end.close(failure);
+    // First, or it would hear that the sender is closed.
     watch.grant();
+    end.close(failure);
   };
   const send = (value: T, signal: AbortSignal) => use<void, T, undefined>(end, PLAINLY, { signal }, value);
   return new WritableStream<T>({

@@ -78,6 +78,7 @@ Deno.test("Receiver.toReadable() goes on when the scope that reads is cancelled"
   const { sender, receiver } = new Channel<number>(0);
   const reader = receiver.toReadable().getReader();
   let read!: Promise<ReadableStreamReadResult<number>>;
+  await settle();
   await scope(async (_signal, self) => {
     read = reader.read();
     await settle();
@@ -151,8 +152,7 @@ Deno.test("Sender.toWritable() fails when all receivers are closed already, and 
     const channel = new Channel<number>(0);
     channel[end].close();
     const writer = channel.sender.toWritable().getWriter();
-    writer.closed.catch(() => {});
-    await assertRejects(() => writer.write(1), ChannelClosedError);
+    await assertRejects(() => writer.closed, ChannelClosedError);
   }
 });
 
@@ -171,6 +171,30 @@ Deno.test("Sender.toWritable() fails with the abort of the scope that made it, a
   });
   await report(log, receiver.receive());
   assertEquals(log, ["throws stop", "throws stop", "throws stop"]);
+});
+
+Deno.test("Sender.toWritable() goes on when the scope that writes is cancelled", async () => {
+  const { sender, receiver } = new Channel<number>(0);
+  const writer = sender.toWritable().getWriter();
+  let write!: Promise<void>;
+  await settle();
+  await scope(async (_signal, self) => {
+    write = writer.write(1);
+    await settle();
+    self.cancel("stop");
+  });
+  assertEquals(receiver.tryReceive(), { value: 1 });
+  await write;
+  await writer.close();
+});
+
+Deno.test("Sender.toWritable() fails when the sender is closed by hand, before anything is written", async () => {
+  const { sender } = new Channel<number>(0);
+  const writer = sender.toWritable().getWriter();
+  const closed = assertRejects(() => writer.closed, ChannelClosedError, "this Sender is closed");
+  await settle();
+  sender.close();
+  await closed;
 });
 
 Deno.test("Sender.toWritable() leaves nothing that waits when it is closed", async () => {

@@ -1,6 +1,6 @@
 import { Channel, ChannelClosedError, isCancellation, type Receiver, scope, type Sender } from "@weft/async";
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { countedSignal, settle } from "../support.ts";
+import { collectGarbage, countedSignal, settle } from "../support.ts";
 
 interface How<End> {
   signal?: AbortSignal;
@@ -453,6 +453,16 @@ Deno.test("Receiver.tryReceive() tells a value that is undefined from none", () 
   assertEquals(receiver.tryReceive(), undefined);
   sender.trySend(undefined);
   assertEquals(receiver.tryReceive(), { value: undefined });
+});
+
+Deno.test("Channel lets go of what was received", async () => {
+  const { sender, receiver } = new Channel<object>(2);
+  const received = (() => {
+    for (let i = 0; i < 2; i++) sender.trySend({});
+    return new WeakRef(receiver.tryReceive()!.value);
+  })();
+  await collectGarbage();
+  assertEquals([received.deref(), receiver.statistics().buffered], [undefined, 1]);
 });
 
 Deno.test("Channel takes capacities that are whole numbers of zero or more, or Infinity", () => {
