@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Future, gather, Lock, map, type MapOptions, Semaphore, sleep, TaskGroup, timeout } from "@weft/async";
+import { Future, gather, Lock, map, type MapOptions, Queue, Semaphore, sleep, TaskGroup, timeout } from "@weft/async";
 import { delay } from "@std/async/delay";
 
 import { arm, disarm } from "../src/core/clock.ts";
@@ -35,6 +35,7 @@ function all(length: number, start: () => PromiseLike<unknown>): Promise<unknown
 }
 
 const plainCalls = side("Promise.all of plain calls", floors.plainCalls);
+const throughArray = side("an array with wake promises", floors.throughArray, 200_000);
 const sharedIndex = side("100 loops that share an index", floors.sharedIndex);
 
 async function mapAndRead(load: Load, options?: MapOptions): Promise<number[]> {
@@ -44,17 +45,16 @@ async function mapAndRead(load: Load, options?: MapOptions): Promise<number[]> {
   return results;
 }
 
-async function group(load: Load): Promise<number[]> {
-  const tasks = await TaskGroup.run((group) => load.map((work) => group.createTask(work)));
-  return tasks.map((task) => task.result());
+async function group(load: Load): Promise<void> {
+  await TaskGroup.run((group) => {
+    for (const work of load) group.createTask(work);
+  });
 }
 
 /** A thousand at a time. */
-function inThousands(run: (load: Load) => Promise<number[]>): (load: Load) => Promise<number[]> {
+function inThousands(run: (load: Load) => Promise<unknown>): (load: Load) => Promise<void> {
   return async (load) => {
-    const results: number[] = [];
-    for (let i = 0; i < load.length; i += 1000) results.push(...await run(load.slice(i, i + 1000)));
-    return results;
+    for (let i = 0; i < load.length; i += 1000) await run(load.slice(i, i + 1000));
   };
 }
 
@@ -73,30 +73,59 @@ async function usingPermit({ length }: Load): Promise<void> {
   }
 }
 
-function semaphoreOfTen(load: Load): Promise<number[]> {
+async function semaphoreOfTen(load: Load): Promise<number[]> {
   const semaphore = new Semaphore(10);
+  const results: number[] = [];
   const one = async (work: Work) => {
     const permit = await semaphore.acquire();
     try {
-      return await work();
+      results.push(await work());
     } finally {
       permit.release();
     }
   };
-  return inThousands((load) => Promise.all(load.map(one)))(load);
+  await inThousands((load) => Promise.all(load.map(one)))(load);
+  return results;
 }
 
-function lockForAll(load: Load): Promise<number[]> {
+async function lockForAll(load: Load): Promise<number[]> {
   const lock = new Lock();
+  const results: number[] = [];
   const one = async (work: Work) => {
     const hold = await lock.acquire();
     try {
-      return await work();
+      results.push(await work());
     } finally {
       hold.release();
     }
   };
-  return inThousands((load) => Promise.all(load.map(one)))(load);
+  await inThousands((load) => Promise.all(load.map(one)))(load);
+  return results;
+}
+
+/** One puts, another gets. */
+async function throughQueue(load: Load): Promise<number> {
+  const queue = new Queue<Work>(100);
+  const putting = (async () => {
+    for (const work of load) await queue.put(work);
+  })();
+  let count = 0;
+  for (; count < load.length; count++) await queue.get();
+  await putting;
+  return count;
+}
+
+/** One puts, another iterates. */
+async function iterateQueue(load: Load): Promise<number> {
+  const queue = new Queue<Work>(100);
+  const putting = (async () => {
+    for (const work of load) await queue.put(work);
+    queue.shutdown();
+  })();
+  let count = 0;
+  for await (const _work of queue) count++;
+  await putting;
+  return count;
 }
 
 function alarms({ length }: Load): void {
@@ -193,6 +222,18 @@ export const CASES: Readonly<Record<string, readonly Ratio[]>> = {
       ours: side("1,000 waiters on a Lock", lockForAll),
       floor: side("a FIFO by hand", (load) => floors.fifoOf(1, load)),
       target: 1.6,
+    },
+  ],
+  queue: [
+    {
+      ours: side("200,000 items through a Queue of 100", throughQueue, 200_000),
+      floor: throughArray,
+      target: 2,
+    },
+    {
+      ours: side("the same, for await", iterateQueue, 200_000),
+      floor: throughArray,
+      target: 2,
     },
   ],
   timeout: [

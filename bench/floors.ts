@@ -92,15 +92,47 @@ export async function fifoOf(permits: number, load: Load): Promise<number[]> {
   const one = async (work: Work) => {
     await fifo.acquire();
     try {
-      return await work();
+      results.push(await work());
     } finally {
       fifo.release();
     }
   };
-  for (let i = 0; i < load.length; i += 1000) {
-    results.push(...await Promise.all(load.slice(i, i + 1000).map(one)));
-  }
+  for (let i = 0; i < load.length; i += 1000) await Promise.all(load.slice(i, i + 1000).map(one));
   return results;
+}
+
+/** What one puts and another gets: an array with room for a hundred, and a promise for each to be woken by. */
+export class WakeArray<T> {
+  readonly #items: T[] = [];
+  #wakePutter: (() => void) | undefined;
+  #wakeGetter: (() => void) | undefined;
+
+  async put(item: T): Promise<void> {
+    while (this.#items.length >= 100) await new Promise<void>((resolve) => this.#wakePutter = resolve);
+    this.#items.push(item);
+    this.#wakeGetter?.();
+    this.#wakeGetter = undefined;
+  }
+
+  async get(): Promise<T> {
+    while (this.#items.length === 0) await new Promise<void>((resolve) => this.#wakeGetter = resolve);
+    const item = this.#items.shift() as T;
+    this.#wakePutter?.();
+    this.#wakePutter = undefined;
+    return item;
+  }
+}
+
+/** One puts, another gets. Returns how many came through. */
+export async function throughArray(load: Load): Promise<number> {
+  const queue = new WakeArray<Work>();
+  const putting = (async () => {
+    for (const work of load) await queue.put(work);
+  })();
+  let count = 0;
+  for (; count < load.length; count++) await queue.get();
+  await putting;
+  return count;
 }
 
 /** All wait for the one that has the only place. */

@@ -1,8 +1,8 @@
 /**
  * A function over the items of a source, a few at a time, the results read by `for await`.
  *
- * A thousand items of one microtask each. All of these hold the source back while nobody reads; only `map` has ended
- * all its work when the loop is left.
+ * A thousand items of one microtask each. `pooledMap` works through its source whether or not anybody reads, the others
+ * hold it back; and only `map` has ended all its work when the loop is left.
  *
  * @module
  */
