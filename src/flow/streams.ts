@@ -56,14 +56,8 @@ export function writableOf<T>(end: SendEnd<T>): WritableStream<T> {
       if (scope.aborted) watch.cancel(scope.reason);
       else end.watch(watch as Claim<unknown>);
     },
-    async write(value, { signal }) {
-      try {
-        await runInScope(scope, send, value, signal);
-      } catch (error) {
-        stop({ error });
-        throw error;
-      }
-    },
+    // Whatever makes it fail ends the watch too, or the stream itself.
+    write: (value, { signal }) => runInScope(scope, send, value, signal),
     close: () => stop(null),
     abort: (error) => stop({ error }),
   });
