@@ -1,10 +1,10 @@
 /**
- * Lists the numbered examples, or runs one with exactly the permissions that
- * the `deno run …` line in its header comment gives it.
+ * Lists the examples, or runs one with exactly the permissions that the `deno run …` line in its header comment gives it.
  *
  * ```sh
- * deno task example        # list
- * deno task example 3      # run examples/03_*.ts
+ * deno task example                   # list
+ * deno task example 3                 # run examples/03_*.ts
+ * deno task example connection_pool   # run examples/connection_pool.ts
  * ```
  *
  * @module
@@ -18,8 +18,8 @@ const FOLDER = new URL("../examples/", import.meta.url);
 export interface Header {
   /** Its first line that ends with a question mark, else its first line. */
   question: string;
-  /** The flags of its `deno run` line. */
-  flags: string[];
+  /** The flags of its `deno run` line; `null` where there is none, because it is run otherwise. */
+  flags: string[] | null;
 }
 
 export function parseHeader(source: string): Header {
@@ -33,42 +33,49 @@ export function parseHeader(source: string): Header {
     .filter((line) => line !== "" && !line.startsWith("#!"));
   const question = lines.find((line) => line.endsWith("?")) ?? lines[0] ?? "";
   const command = /\bdeno run((?: -[^\s`]+)*) /.exec(lines.join("\n"))?.[1];
-  return { question, flags: command?.split(" ").filter(Boolean) ?? [] };
+  return { question, flags: command?.split(" ").filter(Boolean) ?? null };
 }
 
 async function examples(): Promise<string[]> {
   const names: string[] = [];
   try {
     for await (const { name } of Deno.readDir(FOLDER)) {
-      if (/^\d+_.*\.ts$/.test(name)) names.push(name);
+      if (/^[^_.].*\.ts$/.test(name) && (await header(name)).flags !== null) names.push(name);
     }
   } catch (error) {
     if (!(error instanceof Deno.errors.NotFound)) throw error;
   }
-  return names.sort((a, b) => parseInt(a) - parseInt(b));
+  // The numbered ones first, as a course; then the others by name.
+  const place = (name: string) => /^\d/.test(name) ? parseInt(name) : Infinity;
+  return names.sort((a, b) => place(a) === place(b) ? a.localeCompare(b) : place(a) - place(b));
+}
+
+/** What an example is called on the command line. */
+function idOf(name: string): string {
+  return /^\d+/.exec(name)?.[0] ?? name.replace(/\.ts$/, "");
 }
 
 async function header(name: string): Promise<Header> {
   return parseHeader(await Deno.readTextFile(new URL(name, FOLDER)));
 }
 
-async function main([number, ...rest]: string[]): Promise<number> {
+async function main([id, ...rest]: string[]): Promise<number> {
   const names = await examples();
-  if (number === undefined) {
-    for (const name of names) {
-      console.log(`${name.split("_")[0]}  ${(await header(name)).question}`);
-    }
+  if (id === undefined) {
+    const width = Math.max(...names.map((name) => idOf(name).length));
+    for (const name of names) console.log(`${idOf(name).padEnd(width)}  ${(await header(name)).question}`);
     return 0;
   }
-  const name = names.find((name) => /^\d+$/.test(number) && parseInt(name) === parseInt(number));
+  const wanted = /^\d+$/.test(id)
+    ? (name: string) => parseInt(name) === parseInt(id)
+    : (name: string) => idOf(name) === id;
+  const name = names.find(wanted);
   if (name === undefined) {
-    console.error(
-      `No example ${number}: \`deno task example\` lists what there is`,
-    );
+    console.error(`No example ${id}: \`deno task example\` lists what there is`);
     return 2;
   }
   const { flags } = await header(name);
-  const args = ["run", ...flags, `examples/${name}`];
+  const args = ["run", ...flags!, `examples/${name}`];
   return await runDeno([...withStd(args, await stdFlags()), ...rest]);
 }
 

@@ -48,5 +48,5 @@ import "x";
     question: "What?",
     flags: [],
   });
-  assertEquals(parseHeader("x();"), { question: "", flags: [] });
+  assertEquals(parseHeader("x();"), { question: "", flags: null });
 });
