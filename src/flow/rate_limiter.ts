@@ -254,14 +254,12 @@ export class RateLimiter {
 
   #wake(): void {
     this.#alarm = null;
-    // It may be early by an error of rounding; a faked clock may know whole ms only.
-    this.#admit(this.#wakeAt);
+    this.#admit();
   }
 
   /** Serves those who wait, as far as there is enough, and sets the alarm for the next one. */
-  #admit(least = -Infinity): void {
-    const actual = this.#now();
-    const now = Math.max(actual, least);
+  #admit(): void {
+    const now = this.#now();
     let node = this.#queue.head();
     for (; node !== null && this.#dueAt(node.payload) <= now; node = this.#queue.head()) {
       // As if it had been served in time, if the alarm was late by no more than the pace: else each delay would add up,
@@ -269,7 +267,7 @@ export class RateLimiter {
       this.#take(node.payload, Math.max(this.#dueAt(node.payload), now - this.#pace));
       node.claim.grant(undefined);
     }
-    this.#setAlarm(node === null ? null : this.#dueAt(node.payload), actual);
+    this.#setAlarm(node === null ? null : this.#dueAt(node.payload), now);
   }
 
   #setAlarm(at: number | null, now: number): void {

@@ -232,18 +232,23 @@ Deno.test("RateLimiter sets one timer at a time, however many wait, and none whe
   using test = faked({ limit: 1, interval: 10 });
   using timers = watchTimers();
   const controller = new AbortController();
+  const behind = new AbortController();
   for (let i = 0; i < 5; i++) test.take(`${i}`);
   for (let i = 0; i < 100; i++) test.take("aborted", { signal: controller.signal });
+  test.take("behind", { signal: behind.signal });
   const seen = [[timers.set, timers.made]];
   await test.pass(10);
   seen.push([timers.set, timers.made]);
   test.limiter.retryAfter(50);
   seen.push([timers.set, timers.made]);
+  // Who leaves from behind changes nothing.
+  behind.abort();
+  seen.push([timers.set, timers.made]);
   await test.pass(70);
   seen.push([timers.set, timers.made, test.limiter.waiting]);
   controller.abort();
   seen.push([timers.set, timers.made, test.limiter.waiting]);
-  assertEquals(seen, [[1, 1], [1, 2], [1, 3], [1, 6, 100], [0, 6, 0]]);
+  assertEquals(seen, [[1, 1], [1, 2], [1, 3], [1, 3], [1, 6, 100], [0, 6, 0]]);
 });
 
 Deno.test("RateLimiter keeps its pace when its timers are late", async () => {
