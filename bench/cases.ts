@@ -4,7 +4,19 @@
  * @module
  */
 
-import { Future, gather, Lock, map, type MapOptions, Queue, Semaphore, sleep, TaskGroup, timeout } from "@weft/async";
+import {
+  Channel,
+  Future,
+  gather,
+  Lock,
+  map,
+  type MapOptions,
+  Queue,
+  Semaphore,
+  sleep,
+  TaskGroup,
+  timeout,
+} from "@weft/async";
 import { delay } from "@std/async/delay";
 
 import { arm, disarm } from "../src/core/clock.ts";
@@ -128,6 +140,31 @@ async function iterateQueue(load: Load): Promise<number> {
   return count;
 }
 
+/** One sends, another receives. */
+async function throughChannel(load: Load): Promise<number> {
+  const { sender, receiver } = new Channel<Work>(100);
+  const sending = (async () => {
+    for (const work of load) await sender.send(work);
+  })();
+  let count = 0;
+  for (; count < load.length; count++) await receiver.receive();
+  await sending;
+  return count;
+}
+
+/** One sends, another iterates. */
+async function iterateChannel(load: Load): Promise<number> {
+  const { sender, receiver } = new Channel<Work>(100);
+  const sending = (async () => {
+    for (const work of load) await sender.send(work);
+    sender.close();
+  })();
+  let count = 0;
+  for await (const _work of receiver) count++;
+  await sending;
+  return count;
+}
+
 function alarms({ length }: Load): void {
   const sleeper = { ring() {} };
   const alarms = Array.from({ length }, () => arm(sleeper, 10_000));
@@ -232,6 +269,18 @@ export const CASES: Readonly<Record<string, readonly Ratio[]>> = {
     },
     {
       ours: side("the same, for await", iterateQueue, 200_000),
+      floor: throughArray,
+      target: 2,
+    },
+  ],
+  channel: [
+    {
+      ours: side("200,000 items through a Channel of 100", throughChannel, 200_000),
+      floor: throughArray,
+      target: 2,
+    },
+    {
+      ours: side("the same, for await", iterateChannel, 200_000),
       floor: throughArray,
       target: 2,
     },
