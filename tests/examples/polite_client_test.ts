@@ -5,8 +5,8 @@ import { Program } from "../support.ts";
 const EXAMPLE = new URL("../../examples/polite_client.ts", import.meta.url);
 const { question, flags } = parseHeader(await Deno.readTextFile(EXAMPLE));
 
-function start(flags: string[]): Program {
-  return new Program(EXAMPLE, { flags: ["--no-prompt", ...flags] });
+function start(flags: readonly string[] | null): Program {
+  return new Program(EXAMPLE, { flags: ["--no-prompt", ...flags ?? []] });
 }
 
 Deno.test("polite_client gets all pages, and waits when it is told to, under the permissions it names", async () => {
