@@ -91,12 +91,14 @@ async function semaphoreOfTen(load: Load): Promise<number[]> {
   const one = async (work: Work) => {
     const permit = await semaphore.acquire();
     try {
-      results.push(await work());
+      return await work();
     } finally {
       permit.release();
     }
   };
-  await inThousands((load) => Promise.all(load.map(one)))(load);
+  await inThousands(async (load) => {
+    results.push(...await Promise.all(load.map(one)));
+  })(load);
   return results;
 }
 
@@ -106,12 +108,14 @@ async function lockForAll(load: Load): Promise<number[]> {
   const one = async (work: Work) => {
     const hold = await lock.acquire();
     try {
-      results.push(await work());
+      return await work();
     } finally {
       hold.release();
     }
   };
-  await inThousands((load) => Promise.all(load.map(one)))(load);
+  await inThousands(async (load) => {
+    results.push(...await Promise.all(load.map(one)));
+  })(load);
   return results;
 }
 

@@ -92,12 +92,14 @@ export async function fifoOf(permits: number, load: Load): Promise<number[]> {
   const one = async (work: Work) => {
     await fifo.acquire();
     try {
-      results.push(await work());
+      return await work();
     } finally {
       fifo.release();
     }
   };
-  for (let i = 0; i < load.length; i += 1000) await Promise.all(load.slice(i, i + 1000).map(one));
+  for (let i = 0; i < load.length; i += 1000) {
+    results.push(...await Promise.all(load.slice(i, i + 1000).map(one)));
+  }
   return results;
 }
 
