@@ -187,6 +187,13 @@ async function semaphoreWaiters({ length }: Load): Promise<void> {
   await others;
 }
 
+async function channelWaiters({ length }: Load): Promise<void> {
+  const { sender, receiver } = new Channel<null>(0);
+  const waiters = all(length, () => receiver.receive());
+  for (let i = 0; i < length; i++) sender.trySend(null);
+  await waiters;
+}
+
 async function futureWaiters({ length }: Load): Promise<void> {
   const future = new Future<void>();
   const waiters = all(length, () => future.then());
@@ -327,6 +334,7 @@ export const CASES: Readonly<Record<string, readonly Ratio[]>> = {
   ],
   growth: [
     { ...growth("Semaphore", semaphoreWaiters), target: 12 },
+    { ...growth("Channel", channelWaiters), target: 12 },
     { ...growth("Future", futureWaiters), target: 12 },
     { ...growth("sleep", sleeps), target: 12 },
     // More live objects cost the collector more, each of them: so much that bare promises grow faster than linearly.
