@@ -11,7 +11,7 @@ function run(flags: string[]) {
 
 Deno.test("connection_pool answers all requests but one over four connections, under the permissions it names", async () => {
   assertEquals(flags, ["--allow-net=127.0.0.1"]);
-  const { code, stdout, stderr } = await run(flags);
+  const { code, stdout, stderr } = await run(flags!);
   assertEquals([code, stderr], [0, ""]);
   const [requests, answered, givenUp, opened, atOnce, ...rest] = stdout.split("\n");
   assertEquals([requests, answered], ["requests   30", "answered   29, the last one: REQUEST 30"]);

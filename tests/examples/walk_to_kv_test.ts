@@ -24,7 +24,7 @@ async function linesIn(folder: string): Promise<[path: string, lines: number][]>
 
 Deno.test("walk_to_kv counts the lines of all files, under the permissions it names", async () => {
   assertEquals(flags, ["--allow-read=src"]);
-  const { code, stdout, stderr } = await run(flags);
+  const { code, stdout, stderr } = await run(flags!);
   assertEquals([code, stderr], [0, ""]);
   const files = await linesIn("src");
   const total = files.reduce((sum, [, lines]) => sum + lines, 0);
