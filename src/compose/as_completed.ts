@@ -27,7 +27,7 @@ import {
   startEntry,
 } from "./entries.ts";
 import { ignoreFailure } from "../task/awaitable.ts";
-import { Results, streamResults } from "./result_stream.ts";
+import { Results, streamResults } from "./results.ts";
 
 export { type DiscardOptions, type Entry, type EntryResult, Results, type StructuredOptions, type TaskFunction };
 

@@ -20,7 +20,7 @@ import { observe } from "../core/structured_call.ts";
 import { checkStructured, type StructuredOptions } from "../core/structured_call.ts";
 import { checkCount, checkFlag, checkFunction, wrongKind } from "../core/validate.ts";
 import { checkDiscard, type DiscardOptions } from "./entries.ts";
-import { Results, streamResults } from "./result_stream.ts";
+import { Results, streamResults } from "./results.ts";
 
 export { type DiscardOptions, Results, type StructuredOptions };
 

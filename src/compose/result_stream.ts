@@ -13,16 +13,15 @@
  */
 
 import { currentScope, runInScope } from "../core/ambient.ts";
-import { attachAsyncDispose } from "../core/dispose.ts";
 import { CancelledError } from "../core/errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { Link } from "../core/link.ts";
 import { surface } from "../core/next_turn.ts";
 import { Scope } from "../core/scope.ts";
-import { observe, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
-import { isThenable, wrongKind } from "../core/validate.ts";
+import { StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import { discard, type DiscardOptions } from "./entries.ts";
+import { type SourceReader, StreamSource } from "./stream_source.ts";
 
 /** What a stream works on. */
 export interface StreamPlan<I, R> {
@@ -67,10 +66,12 @@ class Slot<R> extends Link {
   }
 }
 
-class ResultStream<I, R> extends StructuredCall<void> {
+/** The engine of one iteration. */
+export class ResultStream<I, R> extends StructuredCall<void> implements SourceReader<I> {
   readonly #plan: StreamPlan<I, R>;
   readonly #options: DiscardOptions | undefined;
   readonly #outer: Scope;
+  readonly #source: StreamSource<I>;
   readonly #readers = new WaitQueue<null>();
   // In order of the input when `ordered`, else of completion. What is before #head has been read.
   #slots: Slot<R>[] = [];
@@ -78,10 +79,7 @@ class ResultStream<I, R> extends StructuredCall<void> {
   readonly #running = new Link();
   #inFlight = 0;
   #index = 0;
-  #iterator: Iterator<I> | AsyncIterator<I> | null = null;
-  #source: "unopened" | "open" | "pulling" | "closing" | "closed" = "unopened";
-  // Whether code of the source is on the stack.
-  #inSource = false;
+  #opened = false;
   #heldBack = false;
   #stopped = false;
   #pumping = false;
@@ -97,7 +95,8 @@ class ResultStream<I, R> extends StructuredCall<void> {
     this.#outer = outer;
     this.#plan = plan;
     this.#options = options;
-    // The source, until `#endSource`.
+    this.#source = new StreamSource<I>(this, plan.kind, plan.open);
+    // The source, until it is closed.
     this.begin();
     this.promise.then(
       () => this.#finish("done"),
@@ -112,10 +111,10 @@ class ResultStream<I, R> extends StructuredCall<void> {
 
   /** Opens the source and starts the first work. */
   open(): void {
-    if (this.#source !== "unopened" || this.scope.aborted) return;
-    this.#source = "open";
+    if (this.#opened || this.scope.aborted) return;
+    this.#opened = true;
     runInScope(this.scope, () => {
-      if (this.#ask(() => this.#iterator = this.#plan.open())) this.#pump();
+      if (this.#source.open()) this.#pump();
     });
   }
 
@@ -157,8 +156,7 @@ class ResultStream<I, R> extends StructuredCall<void> {
 
   override aborted(): void {
     super.aborted();
-    // A generator takes no `return` while it runs, so one that aborts its own scope is closed afterwards.
-    if (!this.#inSource) runInScope(this.scope, () => this.#closeSource());
+    this.#source.close();
   }
 
   override abandoned(): void {
@@ -170,7 +168,7 @@ class ResultStream<I, R> extends StructuredCall<void> {
     for (let at = this.#running.next; at !== this.#running; at = at.next) {
       names.push(this.#plan.name((at as Slot<R>).index));
     }
-    if (this.#source !== "closed") names.push("its source");
+    if (!this.#source.closed) names.push("its source");
     return names;
   }
 
@@ -190,67 +188,33 @@ class ResultStream<I, R> extends StructuredCall<void> {
     if (this.#pumping) return;
     this.#pumping = true;
     const { concurrency, bound } = this.#plan;
-    while (this.#source === "open" && this.#inFlight < concurrency) {
+    while (this.#source.ready && this.#inFlight < concurrency) {
       this.#heldBack = this.#taken >= bound;
       if (this.#heldBack) break;
-      this.#pull();
+      this.#source.pull();
     }
     this.#pumping = false;
   }
 
-  #pull(): void {
-    this.#source = "pulling";
-    let step!: IteratorResult<I> | PromiseLike<IteratorResult<I>>;
-    if (!this.#ask(() => step = this.#iterator!.next())) return;
-    if (!isThenable(step)) return this.#pulled(step);
-    observe(step, (step) => {
-      this.#pulled(step);
-      this.#pump();
-    }, (error) => this.#sourceFailed(error));
+  stepped(): void {
+    this.#pump();
   }
 
-  /** Calls code of the source. Returns false when it throws. */
-  #ask(fn: () => unknown): boolean {
-    this.#inSource = true;
-    try {
-      fn();
-      return true;
-    } catch (error) {
-      this.#sourceFailed(error);
-      return false;
-    } finally {
-      this.#inSource = false;
-      if (this.scope.aborted) this.#closeSource();
-    }
-  }
-
-  #pulled(step: IteratorResult<I>): void {
-    if (this.#source !== "pulling") return;
-    if (Object(step) !== step) {
-      return this.#sourceFailed(wrongKind(this.#plan.kind, "source", "an iterator that returns objects", step));
-    }
-    this.#source = "open";
-    if (step.done) this.#endSource();
-    // What comes after the abort is for nobody.
-    else if (this.scope.aborted) this.#closeSource();
-    else this.#start(step.value);
-  }
-
-  #endSource(): void {
-    this.#source = "closed";
+  sourceClosed(cut: boolean): void {
+    // Whatever had completed, there would have been more.
+    if (cut) this.cancelled = true;
     this.end();
   }
 
-  /** It has thrown: it is closed, and its error is what the reader gets. */
-  #sourceFailed(error: unknown): void {
-    const over = this.#source === "closing" || this.#source === "closed";
-    this.#source = "closed";
-    if (!over) this.fail(error);
-    // A `next` that was under way when the source was closed.
-    else if (!isCancellationOf(error, this.scope)) this.record(error, true);
+  sourceFailed(error: unknown): void {
+    this.fail(error);
   }
 
-  #start(item: I): void {
+  lateFailure(error: unknown): void {
+    if (!isCancellationOf(error, this.scope)) this.record(error, true);
+  }
+
+  pulled(item: I): void {
     const { free, ordered, rejected } = this.#plan;
     const places = free?.(item) === true ? 0 : 1;
     const slot = new Slot<R>(this.#index++);
@@ -330,31 +294,6 @@ class ResultStream<I, R> extends StructuredCall<void> {
     return { done: false, value: slot.value as R };
   }
 
-  /** Runs in the stream's context when it is aborted. */
-  #closeSource(): void {
-    const iterator = this.#iterator;
-    if (
-      this.#source === "closing" || this.#source === "closed" ||
-      (this.#source === "pulling" && isAsyncGenerator(iterator))
-    ) return;
-    this.#source = "closing";
-    // Not all was read of it, whatever had completed.
-    this.cancelled = true;
-    if (typeof iterator?.return !== "function") return this.#endSource();
-    let closed: unknown;
-    try {
-      closed = iterator.return();
-    } catch (error) {
-      return this.#closingFailed(error);
-    }
-    observe(closed, () => this.#endSource(), (error) => this.#closingFailed(error));
-  }
-
-  #closingFailed(error: unknown): void {
-    this.#source = "closed";
-    this.fail(error);
-  }
-
   #discard(slot: Slot<R>): void {
     if (slot.hasRaw) discard(this.#options, slot.raw);
   }
@@ -424,77 +363,4 @@ class ResultStream<I, R> extends StructuredCall<void> {
     // Until then `await using` may take it.
     if (failure !== null) surface(failure.error, () => this.#outcome === "done");
   }
-}
-
-/** Whether it puts off `return` until its `next` has settled. It then runs in no async context, so we do that for it. */
-function isAsyncGenerator(iterator: unknown): boolean {
-  return Object.prototype.toString.call(iterator) === "[object AsyncGenerator]";
-}
-
-/** What `map` and `asCompleted` return: to be read with `for await`, or by hand and ended with `await using`. */
-export class Results<R> implements AsyncIterableIterator<R, undefined, unknown> {
-  readonly #stream: ResultStream<never, R>;
-
-  /**
-   * Ends it at the end of a block, for `await using`: aborts what runs, waits for it, closes the source, and throws
-   * what failed meanwhile.
-   */
-  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
-
-  /** @internal Use `map` or `asCompleted`. */
-  constructor(stream: object) {
-    this.#stream = stream as ResultStream<never, R>;
-  }
-
-  /**
-   * Returns the next result, and waits for it if need be.
-   *
-   * **Cancellation**: an abort of the scope that reads takes nothing; one may go on reading.
-   *
-   * @returns The result, or `done`.
-   * @throws What failed, after what had completed before was read.
-   */
-  next(): Promise<IteratorResult<R, undefined>> {
-    return this.#stream.next();
-  }
-
-  /**
-   * Ends it early, as `break` does: aborts what runs, waits for it, and closes the source. JavaScript does not say
-   * whether the loop's body threw, and then drops what this rejects with; so failures met meanwhile become an
-   * unhandled rejection, unless `await using` takes them.
-   *
-   * @returns `done`.
-   */
-  async return(): Promise<IteratorResult<R, undefined>> {
-    await this.#stream.stop();
-    return { done: true, value: undefined };
-  }
-
-  /** Returns itself. */
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  static {
-    attachAsyncDispose(
-      Results.prototype,
-      async function (this: Results<unknown>): Promise<void> {
-        await this.#stream.stop();
-        const failure = this.#stream.takeFailure();
-        if (failure !== null) throw failure.error;
-      },
-    );
-  }
-}
-
-/** Makes a stream in the ambient scope; `eager` starts it at once. */
-export function streamResults<I, R>(
-  plan: StreamPlan<I, R>,
-  options: (StructuredOptions & DiscardOptions) | undefined,
-  eager: boolean,
-): Results<R> {
-  const stream = new ResultStream<I, R>(currentScope(), plan, options);
-  if (stream.scope.aborted) stream.aborted();
-  if (eager) stream.open();
-  return new Results<R>(stream);
 }

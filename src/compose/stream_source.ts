@@ -1,0 +1,155 @@
+/**
+ * Reads the source of a stream, one step at a time, and closes it.
+ *
+ * ```text
+ *            pull              step                 end, error
+ * open ────────────► pulling ────────► open    any ────────────► closed
+ *                    close (after an abort)      returned
+ *                any ──────────────► closing ──────────────► closed
+ * ```
+ *
+ * @module
+ */
+
+import { runInScope } from "../core/ambient.ts";
+import type { Scope } from "../core/scope.ts";
+import { observe } from "../core/structured_call.ts";
+import { isThenable, wrongKind } from "../core/validate.ts";
+
+/** Whoever reads a source. All but `scope` is called in the async context of that. */
+export interface SourceReader<I> {
+  /** What the code of the source runs in. */
+  readonly scope: Scope;
+  /** Takes an item. */
+  pulled(item: I): void;
+  /** A step that was waited for is over: there may be room for another one. */
+  stepped(): void;
+  /** The source will not be asked again, because it is at its end or has been closed. `cut`: not all was read of it. */
+  sourceClosed(cut: boolean): void;
+  /** It is over too, because it has thrown. */
+  sourceFailed(error: unknown): void;
+  /** A step that was under way when the source was closed has thrown. */
+  lateFailure(error: unknown): void;
+}
+
+/** The source of one stream. */
+export class StreamSource<I> {
+  readonly #reader: SourceReader<I>;
+  readonly #kind: string;
+  readonly #open: () => Iterator<I> | AsyncIterator<I>;
+  #iterator: Iterator<I> | AsyncIterator<I> | null = null;
+  #state: "unopened" | "open" | "pulling" | "closing" | "closed" = "unopened";
+  // Whether code of the source is on the stack.
+  #inSource = false;
+
+  constructor(reader: SourceReader<I>, kind: string, open: () => Iterator<I> | AsyncIterator<I>) {
+    this.#reader = reader;
+    this.#kind = kind;
+    this.#open = open;
+  }
+
+  /** Whether a step can be asked for. */
+  get ready(): boolean {
+    return this.#state === "open";
+  }
+
+  get closed(): boolean {
+    return this.#state === "closed";
+  }
+
+  /** Begins to read. False when that was done before, or threw. */
+  open(): boolean {
+    if (this.#state !== "unopened") return false;
+    this.#state = "open";
+    return this.#ask(() => this.#iterator = this.#open());
+  }
+
+  /** Asks for a step. The caller has looked at `ready`. */
+  pull(): void {
+    this.#state = "pulling";
+    let step!: IteratorResult<I> | PromiseLike<IteratorResult<I>>;
+    let later = false;
+    const asked = this.#ask(() => {
+      step = this.#iterator!.next();
+      later = isThenable(step);
+    });
+    if (!asked) return;
+    if (!later) return this.#stepped(step as IteratorResult<I>);
+    observe(step, (step) => {
+      this.#stepped(step);
+      this.#reader.stepped();
+    }, (error) => this.#failed(error));
+  }
+
+  /** Closes it, because the scope is aborted. */
+  close(): void {
+    // A generator takes no `return` while it runs, so one that aborts its own scope is closed afterwards.
+    if (!this.#inSource) runInScope(this.#reader.scope, () => this.#close());
+  }
+
+  /** Calls code of the source. Returns false when it throws. */
+  #ask(fn: () => void): boolean {
+    this.#inSource = true;
+    try {
+      fn();
+      return true;
+    } catch (error) {
+      this.#failed(error);
+      return false;
+    } finally {
+      this.#inSource = false;
+      if (this.#reader.scope.aborted) this.#close();
+    }
+  }
+
+  #stepped(step: IteratorResult<I>): void {
+    if (this.#state !== "pulling") return;
+    if (Object(step) !== step) {
+      return this.#failed(wrongKind(this.#kind, "source", "an iterator that returns objects", step));
+    }
+    this.#state = "open";
+    if (step.done) this.#end(false);
+    // What comes after the abort is for nobody.
+    else if (this.#reader.scope.aborted) this.#close();
+    else this.#reader.pulled(step.value);
+  }
+
+  #end(cut: boolean): void {
+    this.#state = "closed";
+    this.#reader.sourceClosed(cut);
+  }
+
+  #failed(error: unknown): void {
+    const over = this.#state === "closing" || this.#state === "closed";
+    this.#state = "closed";
+    if (over) this.#reader.lateFailure(error);
+    else this.#reader.sourceFailed(error);
+  }
+
+  #close(): void {
+    const iterator = this.#iterator;
+    if (
+      this.#state === "closing" || this.#state === "closed" ||
+      (this.#state === "pulling" && isAsyncGenerator(iterator))
+    ) return;
+    this.#state = "closing";
+    if (typeof iterator?.return !== "function") return this.#end(true);
+    let closed: unknown;
+    try {
+      closed = iterator.return();
+    } catch (error) {
+      return this.#closingFailed(error);
+    }
+    observe(closed, () => this.#end(true), (error) => this.#closingFailed(error));
+  }
+
+  #closingFailed(error: unknown): void {
+    this.#state = "closed";
+    this.#reader.sourceFailed(error);
+  }
+}
+
+/** Whether it puts off `return` until its `next` has settled. It then runs in no async context, so we do that for it. */
+function isAsyncGenerator(iterator: unknown): boolean {
+  return Object.prototype.toString.call(iterator) === "[object AsyncGenerator]";
+}
