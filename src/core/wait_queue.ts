@@ -17,6 +17,7 @@
 import { type AbortLink, attachToSignal } from "./abort_hub.ts";
 import { Link } from "./link.ts";
 import { Cancellable, type Scope } from "./scope.ts";
+import { checkWait } from "./validate.ts";
 
 /** Where a node may stand: a {@linkcode WaitQueue}, or something else that has to hear when a wait is over. */
 export interface Waitable<P> {
@@ -247,6 +248,16 @@ export function refusal(
     return Promise.reject(signal.reason);
   }
   return null;
+}
+
+/** {@linkcode refusal}, for a wait whose options have still to be checked: what is wrong with them is refused too. */
+export function refusalOf(action: string, scope: Scope, options: WaitOptions | undefined): Promise<never> | null {
+  try {
+    checkWait(action, options);
+  } catch (error) {
+    return Promise.reject(error);
+  }
+  return refusal(scope, options?.signal);
 }
 
 /** Begins a wait at the end of `queue`, in the ambient scope. The caller has asked {@linkcode refusal}. */

@@ -25,7 +25,7 @@ import { currentScope } from "../core/ambient.ts";
 import { InvalidStateError } from "../core/errors.ts";
 import { attachInspect } from "../core/inspect.ts";
 import { checkCount, checkFlag, checkFunction, checkOptions, checkWait } from "../core/validate.ts";
-import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import { enqueue, refusal, refusalOf, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { type Buffer, Heap, Stack } from "./buffers.ts";
 import { Fifo } from "./fifo.ts";
@@ -273,13 +273,8 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws {TypeError} If an option is of the wrong kind.
    */
   join(options?: WaitOptions): Promise<void> {
-    try {
-      checkWait("join queue", options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
     const scope = currentScope();
-    const refused = refusal(scope, options?.signal);
+    const refused = refusalOf("join queue", scope, options);
     if (refused !== null) return refused;
     if (this.#unfinished === 0) return Promise.resolve();
     return enqueue(this.#joiners, null, scope, options?.signal);

@@ -6,8 +6,8 @@
 
 import { currentScope } from "../core/ambient.ts";
 import { attachInspect } from "../core/inspect.ts";
-import { checkWait } from "../core/validate.ts";
-import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import {} from "../core/validate.ts";
+import { enqueue, refusalOf, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
@@ -71,15 +71,10 @@ export class AsyncEvent {
    * @throws {TypeError} If an option is of the wrong kind.
    */
   wait(options?: WaitOptions): Promise<void> {
-    try {
-      checkWait("wait for event", options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const signal = options?.signal;
     const scope = currentScope();
-    const refused = refusal(scope, signal);
+    const refused = refusalOf("wait for event", scope, options);
     if (refused !== null) return refused;
+    const signal = options?.signal;
     return this.#isSet ? Promise.resolve() : enqueue(this.#queue, null, scope, signal);
   }
 

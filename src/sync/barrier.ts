@@ -6,8 +6,8 @@
 
 import { currentScope } from "../core/ambient.ts";
 import { attachInspect } from "../core/inspect.ts";
-import { checkCount, checkWait } from "../core/validate.ts";
-import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import { checkCount } from "../core/validate.ts";
+import { enqueue, refusalOf, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
@@ -95,15 +95,10 @@ export class Barrier {
    * @throws {TypeError} If an option is of the wrong kind.
    */
   wait(options?: WaitOptions): Promise<number> {
-    try {
-      checkWait("wait at Barrier", options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const signal = options?.signal;
     const scope = currentScope();
-    const refused = refusal(scope, signal);
+    const refused = refusalOf("wait at Barrier", scope, options);
     if (refused !== null) return refused;
+    const signal = options?.signal;
     if (this.#broken) return Promise.reject(new BrokenBarrierError("Cannot wait at Barrier: it is broken"));
     const queue = this.#queue;
     // Those whose abort has not been told them yet do not count; they are only looked for when it matters.

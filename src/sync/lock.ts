@@ -9,8 +9,8 @@ import { InvalidStateError } from "../core/errors.ts";
 import { attachInspect } from "../core/inspect.ts";
 import { isWithin, type Scope } from "../core/scope.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
-import { checkFunction, checkWait } from "../core/validate.ts";
-import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import { checkFunction } from "../core/validate.ts";
+import { enqueue, refusalOf, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { Hold, RunHold, setLockAccess } from "./hold.ts";
 
@@ -158,15 +158,10 @@ export class Lock {
   }
 
   #acquire(hold: Hold, options: WaitOptions | undefined): Promise<Hold> {
-    try {
-      checkWait("acquire lock", options);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const signal = options?.signal;
     const scope = currentScope();
-    const refused = refusal(scope, signal);
+    const refused = refusalOf("acquire lock", scope, options);
     if (refused !== null) return refused;
+    const signal = options?.signal;
     if (this.#isHeldAround(scope)) {
       return Promise.reject(
         new InvalidStateError("Cannot acquire lock: the callback of Lock.run that asks for it holds it"),

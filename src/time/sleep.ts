@@ -6,7 +6,7 @@
 
 import { currentScope } from "../core/ambient.ts";
 import { type Alarm, arm, armAt, disarm, type Sleeper } from "../core/clock.ts";
-import { checkInstant, checkMs, checkOptions, checkSignal } from "../core/validate.ts";
+import { checkInstant, checkMs, checkWait } from "../core/validate.ts";
 import { Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
@@ -19,11 +19,6 @@ class SleepClaim extends Claim<void> implements Sleeper {
 
 // Where a sleeper stands: it leaves when it is woken or cancelled, and takes its alarm with it.
 const bed: Waitable<Alarm> = { remove: (node: WaitNode<Alarm>) => disarm(node.payload) };
-
-function checkSleep(options: WaitOptions | undefined): void {
-  checkOptions("sleep", options);
-  checkSignal("sleep", options?.signal);
-}
 
 function startSleep(
   begin: (sleeper: Sleeper, when: number) => Alarm,
@@ -61,7 +56,7 @@ function startSleep(
 export function sleep(ms: number, options?: WaitOptions): Promise<void> {
   try {
     checkMs("sleep", "ms", ms);
-    checkSleep(options);
+    checkWait("sleep", options);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -90,7 +85,7 @@ export async function sleepUntil(
   options?: WaitOptions,
 ): Promise<void> {
   const until = checkInstant("sleep", "at", at);
-  checkSleep(options);
+  checkWait("sleep", options);
   do await startSleep(armAt, until, options); while (Date.now() < until);
 }
 
@@ -114,6 +109,6 @@ export async function sleepUntil(
  * @see trio.sleep_forever 0.31.
  */
 export async function sleepForever(options?: WaitOptions): Promise<never> {
-  checkSleep(options);
+  checkWait("sleep", options);
   for (;;) await startSleep(arm, Infinity, options);
 }
