@@ -86,13 +86,15 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
   #done(promise: P, failed: boolean): void {
     if (this.#claim.state !== "queued") return;
     this.#settled.add(promise);
-    const enough = this.#returnWhen === "firstCompleted" ||
-      (this.#returnWhen === "firstException" && failed);
-    if (enough || this.#settled.size === this.#promises.size) this.ring();
+    if (this.#settled.size === this.#promises.size) return this.ring();
+    const enough = this.#returnWhen === "firstCompleted" || (this.#returnWhen === "firstException" && failed);
+    // Those that settled in the same turn are told of right behind this one.
+    if (enough) void Promise.resolve().then(() => this.ring());
   }
 
   /** Returns what there is. */
   ring(): void {
+    if (this.#claim.state !== "queued") return;
     const done = new Set<P>();
     const pending = new Set<P>();
     for (const promise of this.#promises) {

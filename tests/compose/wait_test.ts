@@ -144,3 +144,13 @@ Deno.test("wait() rejects when the task that calls it is among what it waits for
   const message = "Cannot await selfish: it is the task that awaits";
   await assertRejects(() => Promise.resolve(task), InvalidStateError, message);
 });
+
+Deno.test("wait() with firstCompleted tells all that settled in the same turn", async () => {
+  const [first, second, third] = [new Future<number>(), new Future<number>(), new Future<number>()];
+  const waiting = wait([first, second, third], { returnWhen: "firstCompleted" });
+  second.setResult(2);
+  first.setException(new Error("one"));
+  const { done, pending } = await waiting;
+  assertEquals([...done], [first, second]);
+  assertEquals([...pending], [third]);
+});
