@@ -6,9 +6,12 @@
  * import { asCompleted, sleep } from "@weft/async";
  * import { assertEquals } from "@std/assert";
  *
- * const seen: number[] = [];
- * for await (const ms of asCompleted([9, 1, 5].map((ms) => () => sleep(ms).then(() => ms)))) seen.push(ms);
- * assertEquals(seen, [1, 5, 9]);
+ * let fastest = Infinity;
+ * for await (const ms of asCompleted([60_000, 1, 30_000].map((ms) => () => sleep(ms).then(() => ms)))) {
+ *   fastest = ms;
+ *   break; // aborts the others, and waits until they have ended
+ * }
+ * assertEquals(fastest, 1);
  * ```
  *
  * @module

@@ -123,7 +123,7 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
  * import { createTask, sleep, wait } from "@weft/async";
  * import { assertEquals } from "@std/assert";
  *
- * const slow = createTask(() => sleep(30));
+ * const slow = createTask(() => sleep(60_000));
  * const fast = createTask(() => sleep(1));
  * const { done, pending } = await wait([slow, fast], { returnWhen: "firstCompleted" });
  * assertEquals([done.has(fast), pending.has(slow)], [true, true]);

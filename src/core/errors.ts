@@ -133,13 +133,14 @@ export class InvalidStateError extends DOMException {
  * import { gather, StragglerError } from "@weft/async";
  * import { assertRejects } from "@std/assert";
  *
- * const deaf = () => new Promise<void>((resolve) => setTimeout(resolve, 40));
+ * let finish!: () => void;
+ * const deaf = () => new Promise<void>((resolve) => finish = resolve);
  * const error = await assertRejects(
  *   () => gather({ deaf }, { signal: AbortSignal.timeout(1), grace: 5 }),
  *   StragglerError,
  * );
  * console.log(error.stragglers); // [ "deaf" ]
- * await deaf();
+ * finish();
  * ```
  */
 export class StragglerError extends AggregateError {

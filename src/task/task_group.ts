@@ -1,17 +1,17 @@
 /**
  * Tasks that live and end together.
  *
- * @example Two requests, one fate
+ * @example It ends when both have ended
  * ```ts
  * import { sleep, TaskGroup } from "@weft/async";
  * import { assertEquals } from "@std/assert";
  *
  * const seen: string[] = [];
  * await TaskGroup.run((group) => {
- *   group.createTask(() => sleep(2).then(() => seen.push("slow")));
- *   group.createTask(() => sleep(1).then(() => seen.push("fast")));
+ *   group.createTask(() => sleep(1).then(() => seen.push("one")));
+ *   group.createTask(() => sleep(1).then(() => seen.push("two")));
  * });
- * assertEquals(seen, ["fast", "slow"]);
+ * assertEquals(seen, ["one", "two"]);
  * ```
  *
  * @module
