@@ -133,7 +133,7 @@ export class InvalidStateError extends DOMException {
  * import { gather, StragglerError } from "@weft/async";
  * import { assertRejects } from "@std/assert";
  *
- * let finish!: () => void;
+ * let finish = () => {};
  * const deaf = () => new Promise<void>((resolve) => finish = resolve);
  * const error = await assertRejects(
  *   () => gather({ deaf }, { signal: AbortSignal.timeout(1), grace: 5 }),
