@@ -75,8 +75,8 @@ class GatherCall extends StructuredCall<unknown> {
     this.#running = options?.grace === undefined ? null : new Set();
   }
 
-  override get label(): string {
-    return this.scope.name === undefined ? "gather" : `gather ${JSON.stringify(this.scope.name)}`;
+  protected override get kind(): string {
+    return "gather";
   }
 
   start(): Promise<unknown> {

@@ -41,8 +41,8 @@ class RaceCall extends StructuredCall<unknown> {
     this.#options = options;
   }
 
-  override get label(): string {
-    return this.scope.name === undefined ? this.#kind : `${this.#kind} ${JSON.stringify(this.scope.name)}`;
+  protected override get kind(): string {
+    return this.#kind;
   }
 
   start(): Promise<unknown> {

@@ -15,6 +15,7 @@
 import { currentScope, runInScope } from "../core/ambient.ts";
 import { CancelledError } from "../core/errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
+import { Fifo } from "../core/fifo.ts";
 import { Link } from "../core/link.ts";
 import { surface } from "../core/next_turn.ts";
 import { Scope } from "../core/scope.ts";
@@ -73,9 +74,8 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   readonly #outer: Scope;
   readonly #source: StreamSource<I>;
   readonly #readers = new WaitQueue<null>();
-  // In order of the input when `ordered`, else of completion. What is before #head has been read.
-  #slots: Slot<R>[] = [];
-  #head = 0;
+  // In order of the input when `ordered`, else of completion.
+  readonly #slots = new Fifo<Slot<R>>();
   readonly #running = new Link();
   #inFlight = 0;
   #index = 0;
@@ -104,9 +104,8 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     );
   }
 
-  override get label(): string {
-    const { kind } = this.#plan;
-    return this.scope.name === undefined ? kind : `${kind} ${JSON.stringify(this.scope.name)}`;
+  protected override get kind(): string {
+    return this.#plan.kind;
   }
 
   /** Opens the source and starts the first work. */
@@ -124,10 +123,10 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     const refused = refusal(scope);
     if (refused !== null) return refused;
     this.open();
-    const slot = this.#slots[this.#head];
+    const slot = this.#slots.first;
     // Nobody waits for one that is ready: `#deliver` has seen to that.
     if (slot?.state === "ready") {
-      return Promise.resolve(this.#take(slot));
+      return Promise.resolve(this.#take());
     }
     if (this.#outcome === null) return enqueue(this.#readers, null, scope);
     return this.#takeOutcome();
@@ -178,7 +177,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
 
   /** How many items are in flight or wait to be read. */
   get #taken(): number {
-    return this.#slots.length - this.#head +
+    return this.#slots.size +
       (this.#plan.ordered ? 0 : this.#inFlight);
   }
 
@@ -264,14 +263,14 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
       reader !== null;
       reader = this.#readers.head()
     ) {
-      const slot = this.#slots[this.#head];
+      const slot = this.#slots.first;
       if (slot?.state !== "ready") return;
-      reader.claim.grant(this.#shift(slot));
+      reader.claim.grant(this.#shift());
     }
   }
 
-  #take(slot: Slot<R>): IteratorResult<R, undefined> {
-    const result = this.#shift(slot);
+  #take(): IteratorResult<R, undefined> {
+    const result = this.#shift();
     if (this.#heldBack && this.#taken <= this.#plan.concurrency) {
       // Not at every read: entering the context costs more than a result.
       this.#heldBack = false;
@@ -280,26 +279,18 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     return result;
   }
 
-  #shift(slot: Slot<R>): IteratorResult<R, undefined> {
-    const slots = this.#slots;
-    slots[this.#head++] = undefined as never;
-    if (this.#head === slots.length) {
-      slots.length = 0;
-      this.#head = 0;
-      if (this.#unreadFailure === null) this.#releasePlace();
-    } else if (this.#head > 1024 && this.#head * 2 > slots.length) {
-      slots.splice(0, this.#head);
-      this.#head = 0;
-    }
-    return { done: false, value: slot.value as R };
+  #shift(): IteratorResult<R, undefined> {
+    const { value } = this.#slots.shift();
+    if (this.#slots.size === 0 && this.#unreadFailure === null) this.#releasePlace();
+    return { done: false, value: value as R };
   }
 
   #discard(slot: Slot<R>): void {
     if (slot.hasRaw) discard(this.#options, slot.raw);
   }
 
-  #drop(from = this.#head): void {
-    for (const slot of this.#slots.splice(from)) {
+  #drop(from = 0): void {
+    for (const slot of this.#slots.takeFrom(from)) {
       if (slot.state === "ready") this.#discard(slot);
     }
   }
@@ -308,7 +299,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   #finish(outcome: { error: unknown } | "done"): void {
     this.#outcome = outcome;
     // In order, what stands behind a failure or a cancelled one is never reached.
-    const gap = this.#slots.findIndex((slot, i) => i >= this.#head && slot.state !== "ready");
+    const gap = this.#slots.findIndex((slot) => slot.state !== "ready");
     if (gap !== -1) this.#drop(gap);
     if (this.#stopped) this.#forsake();
     else this.#deliver();
@@ -339,7 +330,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
 
   // What is not read yet keeps a place in the tree, so that the end of the scope around finds it.
   #keepPlace(): void {
-    const discards = this.#options?.onDiscard !== undefined && this.#head < this.#slots.length;
+    const discards = this.#options?.onDiscard !== undefined && this.#slots.size > 0;
     if (!discards && this.#unreadFailure === null) return;
     if (this.#outer.ended) return this.#forsake();
     this.#place = new Scope(this.#outer, this.label, true, true);

@@ -10,7 +10,7 @@ import { outsideAbort, StructuredCall, type StructuredOptions, type TaskFunction
 
 /** The engine of a structured call whose work is one function. */
 export class BodyCall<T> extends StructuredCall<T> {
-  readonly kind: string;
+  readonly #kind: string;
   #value: T | undefined = undefined;
 
   constructor(
@@ -20,11 +20,11 @@ export class BodyCall<T> extends StructuredCall<T> {
     shielded = false,
   ) {
     super(outer, options, shielded ? { shielded } : undefined);
-    this.kind = kind;
+    this.#kind = kind;
   }
 
-  override get label(): string {
-    return this.scope.name === undefined ? this.kind : `${this.kind} ${JSON.stringify(this.scope.name)}`;
+  protected override get kind(): string {
+    return this.#kind;
   }
 
   override bodyDone(value: T): void {

@@ -128,8 +128,14 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     return this.scope.children().map((child) => child.label);
   }
 
+  /** What made it, as its caller wrote it. */
+  protected abstract get kind(): string;
+
   /** What it is called in messages. */
-  abstract get label(): string;
+  get label(): string {
+    const { name } = this.scope;
+    return name === undefined ? this.kind : `${this.kind} ${JSON.stringify(name)}`;
+  }
 
   /** Gives away the values that nobody gets, because the call rejects. */
   protected discard(): void {}

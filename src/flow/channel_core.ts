@@ -15,7 +15,7 @@ import { checkOptions, checkSignal } from "../core/validate.ts";
 import { Claim, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitNode, WaitOptions } from "../core/wait_queue.ts";
 import { ChannelClosedError } from "./channel_error.ts";
-import { Fifo } from "./fifo.ts";
+import { Fifo } from "../core/fifo.ts";
 
 /** What whoever sends or receives is told: the bare value, a step of a loop, which one of several cases. */
 export interface Told<V> {

@@ -28,7 +28,7 @@ import { checkCount, checkFlag, checkFunction, checkOptions, checkWait } from ".
 import { enqueue, refusal, refusalOf, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { type Buffer, Heap, Stack } from "./buffers.ts";
-import { Fifo } from "./fifo.ts";
+import { Fifo } from "../core/fifo.ts";
 
 export type { WaitOptions };
 

@@ -62,8 +62,8 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     this.#supervise = options?.supervise === true;
   }
 
-  override get label(): string {
-    return this.scope.name === undefined ? "TaskGroup" : `TaskGroup ${JSON.stringify(this.scope.name)}`;
+  protected override get kind(): string {
+    return "TaskGroup";
   }
 
   /** Why no task may start any more: its end, or the reason of an abort. */

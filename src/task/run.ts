@@ -72,8 +72,8 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
   #mainState: Exclude<AwaitableState, "pending"> | null = null;
   #outcome: unknown;
 
-  override get label(): string {
-    return this.scope.name === undefined ? "run" : `run ${JSON.stringify(this.scope.name)}`;
+  protected override get kind(): string {
+    return "run";
   }
 
   start(main: TaskFunction<T>): void {

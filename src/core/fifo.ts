@@ -32,6 +32,24 @@ export class Fifo<T> {
     return item;
   }
 
+  /** The first, which stays where it is. */
+  get first(): T | undefined {
+    return this.#items[this.#head];
+  }
+
+  /** At which place, counted from the first, one is of which `test` holds; -1 when there is none. */
+  findIndex(test: (item: T) => boolean): number {
+    const index = this.#items.findIndex((item, i) => i >= this.#head && test(item as T));
+    return index === -1 ? -1 : index - this.#head;
+  }
+
+  /** Takes all from that place on. */
+  takeFrom(place: number): T[] {
+    const taken = this.#items.splice(this.#head + place) as T[];
+    if (this.size === 0) this.clear();
+    return taken;
+  }
+
   /** Lets go of all. */
   clear(): void {
     this.#items.length = 0;
