@@ -22,13 +22,27 @@ export interface YieldOptions extends WaitOptions {
   budget?: number | undefined;
 }
 
-// Who has yielded in this turn. Invariant: not empty ⇒ a wake-up is scheduled, and never more than one.
+// While there is always something to run, Deno 2.9 looks at its sockets only once in about sixty turns: an answer from a
+// server took a hundred of them. So a computation that yields seldom gives the loop more turns each time, and pays about
+// a fiftieth of its time for them; one that yields all the time gives one.
+const TURNS_PER_MS = 8;
+const MOST_TURNS = 64;
+
+// Who has yielded. Invariant: not empty ⇒ a wake-up is scheduled, and never more than one.
 const yielded = new WaitQueue<null>();
 const DONE = Promise.resolve();
 let scheduled = false;
+let turnsLeft = 0;
 let lastYield = 0;
 
-function wake(): void {
+function schedule(): void {
+  scheduled = true;
+  turnsLeft = Math.min(MOST_TURNS, 1 + Math.floor((performance.now() - lastYield) * TURNS_PER_MS));
+  inNextTurn(turn);
+}
+
+function turn(): void {
+  if (--turnsLeft > 0) return inNextTurn(turn);
   scheduled = false;
   // Before the budget is counted anew, so that what runs now starts with all of it.
   lastYield = performance.now();
@@ -39,7 +53,8 @@ function wake(): void {
  * Lets the event loop run IO, timers and signals before the caller goes on. `await null` does not: it only goes
  * behind the other microtasks.
  *
- * **Cancellation**: rejects with the reason, also when there is budget left.
+ * **Cancellation**: rejects with the reason, also when there is budget left. **Cost**: a turn of the loop; after a long
+ * time without a yield up to 64 turns, about a tenth of a millisecond, so that IO comes through.
  *
  * @param options Its budget and signal.
  * @throws {TypeError} If an option is of the wrong kind.
@@ -72,9 +87,6 @@ export function yieldNow(options?: YieldOptions): Promise<void> {
   const refused = refusal(scope, options?.signal);
   if (refused !== null) return refused;
   if (budget > 0 && performance.now() - lastYield < budget) return DONE;
-  if (!scheduled) {
-    scheduled = true;
-    inNextTurn(wake);
-  }
+  if (!scheduled) schedule();
   return enqueue(yielded, null, scope, options?.signal);
 }

@@ -1,8 +1,16 @@
 import { isCancellation, scope, yieldNow } from "@weft/async";
-import { assertEquals, assertRejects } from "@std/assert";
+import { assert, assertEquals, assertRejects } from "@std/assert";
 import { countedSignal, report, settle } from "../support.ts";
 
-Deno.test("yieldNow() goes on in the next turn, after all microtasks, in order of the calls", async () => {
+/** Stops `performance.now` until the end of the block, at a time that is over; only `at` moves it. */
+function stoppedClock(): Disposable & { at: number } {
+  const { now } = performance;
+  const clock = { at: -1_000_000, [Symbol.dispose]: () => performance.now = now };
+  performance.now = () => clock.at;
+  return clock;
+}
+
+Deno.test("yieldNow() goes on in a later turn, after all microtasks, in order of the calls", async () => {
   const log: string[] = [];
   const yields = ["a", "b"].map((name) => yieldNow().then(() => log.push(name)));
   for (let i = 0; i < 100; i++) await null;
@@ -24,6 +32,23 @@ Deno.test("yieldNow() in a loop lets timers and IO through, and a loop of await 
   for (const peer of await peers) peer.close();
 });
 
+for (const budget of [undefined, 5]) {
+  Deno.test(`yieldNow() of a long computation lets a request through after a few yields, budget ${budget}`, async () => {
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response("answer"));
+    let answer: string | undefined;
+    const asking = fetch(`http://127.0.0.1:${server.addr.port}`).then((response) => response.text());
+    void asking.then((text) => answer = text);
+    let yields = 0;
+    for (; answer === undefined && yields < 100; yields++) {
+      for (const end = performance.now() + 6; performance.now() < end;);
+      await yieldNow({ budget });
+    }
+    assertEquals(await asking, "answer");
+    assert(yields < 40, `it took ${yields} yields`);
+    await server.shutdown();
+  });
+}
+
 Deno.test({
   name: "yieldNow() in a loop lets signals of the system through",
   ignore: Deno.build.os === "windows",
@@ -40,7 +65,9 @@ Deno.test({
   },
 });
 
-Deno.test("yieldNow() lets everything go once that asked for the next turn", async () => {
+Deno.test("yieldNow() lets everything go once that asked for the next turn, which is one turn after the last", async () => {
+  using _ = stoppedClock();
+  await yieldNow();
   const log: string[] = [];
   const controller = new AbortController();
   const given = yieldNow({ signal: controller.signal }).catch(() => {});
@@ -61,28 +88,43 @@ Deno.test("yieldNow() lets everything go once that asked for the next turn", asy
 });
 
 Deno.test("yieldNow() with a budget returns at once until that has gone", async () => {
-  const { now } = performance;
-  let at = 1_000_000;
-  performance.now = () => at;
-  try {
-    const log: string[] = [];
-    const step = async (ms: number) => {
-      at += ms;
-      let macrotask = false;
-      const immediate = setImmediate(() => macrotask = true);
-      await yieldNow({ budget: 10 });
-      clearImmediate(immediate);
-      log.push(`after ${ms} ms: ${macrotask ? "yields" : "goes on"}`);
+  using clock = stoppedClock();
+  const log: string[] = [];
+  const step = async (ms: number) => {
+    clock.at += ms;
+    let macrotask = false;
+    const immediate = setImmediate(() => macrotask = true);
+    await yieldNow({ budget: 10 });
+    clearImmediate(immediate);
+    log.push(`after ${ms} ms: ${macrotask ? "yields" : "goes on"}`);
+  };
+  await yieldNow();
+  for (const ms of [0, 9, 1, 9, 0.5, 0.5, 50, 0]) await step(ms);
+  assertEquals(log, [
+    ...["after 0 ms: goes on", "after 9 ms: goes on", "after 1 ms: yields", "after 9 ms: goes on"],
+    ...["after 0.5 ms: goes on", "after 0.5 ms: yields", "after 50 ms: yields", "after 0 ms: goes on"],
+  ]);
+});
+
+Deno.test("yieldNow() takes more turns the longer it is since the last one, and at most 64", async () => {
+  using clock = stoppedClock();
+  await yieldNow();
+  const turns: number[] = [];
+  for (const ms of [0, 0.1, 1, 4, 7.8, 1000, 0]) {
+    clock.at += ms;
+    let count = 0;
+    let counting = true;
+    const next = () => {
+      count++;
+      if (counting) setImmediate(next);
     };
+    setImmediate(next);
     await yieldNow();
-    for (const ms of [0, 9, 1, 9, 0.5, 0.5, 50, 0]) await step(ms);
-    assertEquals(log, [
-      ...["after 0 ms: goes on", "after 9 ms: goes on", "after 1 ms: yields", "after 9 ms: goes on"],
-      ...["after 0.5 ms: goes on", "after 0.5 ms: yields", "after 50 ms: yields", "after 0 ms: goes on"],
-    ]);
-  } finally {
-    performance.now = now;
+    counting = false;
+    turns.push(count);
+    await settle(1);
   }
+  assertEquals(turns, [1, 1, 9, 33, 63, 64, 1]);
 });
 
 Deno.test("yieldNow() rejects with the reason when it is aborted, and leaves no listener", async () => {
@@ -116,6 +158,8 @@ Deno.test("yieldNow() rejects twice in a row in an aborted scope, also with budg
 });
 
 Deno.test("yieldNow() delivers when the abort comes after it in the same turn", async () => {
+  using _ = stoppedClock();
+  await yieldNow();
   const log: string[] = [];
   await scope(async (_signal, self) => {
     const wait = report(log, yieldNow());
