@@ -1,0 +1,59 @@
+/**
+ * What is the difference between concurrency and parallelism?
+ *
+ * ```sh
+ * deno run examples/03_concurrency_parallelism.ts
+ * ```
+ *
+ * You will see the same two jobs three times. One after the other; concurrently, in turns on one thread, which ends no
+ * sooner; in parallel, on two threads at the same instant, which takes half the time where two processors are free.
+ *
+ * @module
+ */
+
+import { gather, yieldNow } from "@weft/async";
+import { type Lane, timeline } from "./_draw.ts";
+
+const PARTS = 4;
+const PRIMES_BELOW = 800_000;
+
+/** Computes one part of a job, and tells when it did. */
+function countPrimes(below: number): { from: number; to: number } {
+  const from = Date.now();
+  for (let n = 2; n < below; n++) {
+    let divisor = 2;
+    while (divisor * divisor <= n && n % divisor !== 0) divisor++;
+  }
+  return { from, to: Date.now() };
+}
+
+async function onThisThread(label: string): Promise<Lane> {
+  const spans = [];
+  for (let part = 0; part < PARTS; part++) {
+    spans.push(countPrimes(PRIMES_BELOW));
+    await yieldNow(); // lets the other job have its turn
+  }
+  return { label, spans };
+}
+
+async function onAnotherThread(label: string): Promise<Lane> {
+  const code = `postMessage(Array.from({ length: ${PARTS} }, () => (${countPrimes})(${PRIMES_BELOW})))`;
+  const worker = new Worker(URL.createObjectURL(new Blob([code])), { type: "module" });
+  const spans = await new Promise<Lane["spans"]>((resolve) => worker.onmessage = ({ data }) => resolve(data));
+  worker.terminate();
+  return { label, spans };
+}
+
+/** Shifts lanes so that the first begins at 0. */
+function fromZero(lanes: readonly Lane[]): Lane[] {
+  const zero = Math.min(...lanes.flatMap(({ spans }) => spans.map(({ from }) => from)));
+  return lanes.map((lane) => ({
+    ...lane,
+    spans: lane.spans.map(({ from, to }) => ({ from: from - zero, to: to - zero })),
+  }));
+}
+
+const sequential = [await onThisThread("one by one  A"), await onThisThread("            B")];
+const concurrent = await gather([() => onThisThread("concurrent  A"), () => onThisThread("            B")]);
+const parallel = await gather([() => onAnotherThread("parallel    A"), () => onAnotherThread("            B")]);
+console.log(timeline([sequential, concurrent, parallel].flatMap(fromZero)));

@@ -1,0 +1,47 @@
+/**
+ * How does `await` wait for something that comes from a callback?
+ *
+ * ```sh
+ * deno run --allow-net=127.0.0.1 examples/15_future.ts
+ * ```
+ *
+ * You will see two tasks wait for one `Future`: a place for a result that is not there yet. The event loop is told of a
+ * message on a socket and calls our callback, which sets the result; that queues whoever waits, and they go on when the
+ * callback has ended. A task is a future as well: its result is what its function returns.
+ *
+ * @module
+ */
+
+import { Future, gather, run } from "@weft/async";
+
+const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+  const { socket, response } = Deno.upgradeWebSocket(request);
+  socket.onopen = () => socket.send("hello");
+  return response;
+});
+
+async function main(): Promise<void> {
+  const message = new Future<string>({ name: "message" });
+  const socket = new WebSocket(`ws://127.0.0.1:${server.addr.port}`);
+  socket.onmessage = ({ data }) => {
+    console.log(`callback: sets the result "${data}"`);
+    message.setResult(data);
+    console.log(`callback: has ended, and the future is ${message.state}`);
+  };
+
+  async function wait(name: string): Promise<void> {
+    console.log(`${name}: waits, the future is ${message.state}`);
+    console.log(`${name}: goes on with "${await message}"`);
+  }
+
+  await gather([() => wait("task A"), () => wait("task B")]);
+  console.log(`main: awaits it again, and has "${await message}" at once`);
+
+  const closed = new Future<number>({ name: "closed" });
+  socket.onclose = ({ code }) => closed.setResult(code);
+  socket.close(1000);
+  console.log(`main: closed with code ${await closed}`);
+}
+
+await run(main);
+await server.shutdown();

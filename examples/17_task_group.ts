@@ -1,0 +1,60 @@
+/**
+ * How do I start tasks as I go, and know that none is left behind?
+ *
+ * ```sh
+ * deno run --allow-net=127.0.0.1 examples/17_task_group.ts
+ * ```
+ *
+ * You will see a group follow the links of a small site, a task a page; tasks start tasks, and the group ends when all
+ * have ended. Then one page is broken: its failure aborts the others (×), and the group throws when these have ended.
+ *
+ * @module
+ */
+
+import { run, sleep, TaskGroup } from "@weft/async";
+import { type Lane, timeline } from "./_draw.ts";
+
+const SITE: Record<string, { ms: number; links: string[] }> = {
+  "/": { ms: 100, links: ["/a", "/b", "/c"] },
+  "/a": { ms: 100, links: ["/a/1"] },
+  "/b": { ms: 300, links: [] },
+  "/c": { ms: 500, links: [] },
+  "/a/1": { ms: 100, links: [] },
+};
+
+const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
+  const page = SITE[new URL(url).pathname];
+  await sleep(page?.ms ?? 0);
+  return page ? Response.json(page.links) : new Response("unknown", { status: 404 });
+});
+
+/** Visits all pages that can be reached from `first`; tells what it visited, and when. */
+async function crawl(first: string): Promise<void> {
+  const lanes: Lane[] = [];
+  const visit = async (path: string, group: TaskGroup, signal: AbortSignal): Promise<void> => {
+    const from = performance.now();
+    let kind: "wait" | "fail" = "fail";
+    try {
+      const response = await fetch(`http://127.0.0.1:${server.addr.port}${path}`, { signal });
+      if (!response.ok) throw new Error(`${path}: ${response.status}`);
+      for (const link of await response.json()) group.createTask((signal) => visit(link, group, signal));
+      kind = "wait";
+    } finally {
+      lanes.push({ label: path, spans: [{ from, to: performance.now(), kind }] });
+    }
+  };
+  try {
+    await TaskGroup.run((group, signal) => visit(first, group, signal));
+    console.log("the group has ended");
+  } catch (error) {
+    console.log(`the group has ended, and throws ${error}`);
+  }
+  console.log(timeline(lanes));
+}
+
+await run(async () => {
+  await crawl("/");
+  SITE["/a"]!.links.push("/broken");
+  await crawl("/");
+});
+await server.shutdown();

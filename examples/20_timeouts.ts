@@ -1,0 +1,56 @@
+/**
+ * How do I wait no longer than I want to?
+ *
+ * ```sh
+ * deno run --allow-net=127.0.0.1 examples/20_timeouts.ts
+ * ```
+ *
+ * You will see requests with a deadline. What is not done by then is cut short (×): `timeout` throws, `moveOnAfter` goes
+ * on without a result. A deadline holds for everything inside, however deep: the last one is for a whole series, of which
+ * it keeps what was done in time.
+ *
+ * @module
+ */
+
+import { moveOnAfter, run, sleep, timeout, TimeoutError } from "@weft/async";
+import { type Lane, timeline } from "./_draw.ts";
+
+/** A server that answers after as many ms as the path says. */
+const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
+  await sleep(Number(new URL(url).pathname.slice(1)));
+  return new Response("answer");
+});
+
+const lanes: Lane[] = [];
+
+/** Asks the server, and notes when. */
+async function get(label: string, ms: number, signal: AbortSignal): Promise<string> {
+  const from = performance.now();
+  let kind: "wait" | "fail" = "fail";
+  try {
+    const response = await fetch(`http://127.0.0.1:${server.addr.port}/${ms}`, { signal });
+    const text = await response.text();
+    kind = "wait";
+    return text;
+  } finally {
+    lanes.push({ label, spans: [{ from, to: performance.now(), kind }] });
+  }
+}
+
+await run(async () => {
+  console.log(`quick: ${await timeout(300, (signal) => get("quick", 100, signal))}`);
+  try {
+    await timeout(300, (signal) => get("slow", 500, signal));
+  } catch (error) {
+    if (!(error instanceof TimeoutError)) throw error;
+    console.log(`slow: ${error.message}`);
+  }
+  console.log(`slow again: ${await moveOnAfter(300, (signal) => get("slow again", 500, signal))}`);
+
+  const answers: string[] = [];
+  await moveOnAfter(500, async (signal) => {
+    for (;;) answers.push(await get("series", 200, signal));
+  });
+  console.log(`series: ${answers.length} answers in time\n${timeline(lanes)}`);
+});
+await server.shutdown();
