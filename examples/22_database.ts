@@ -2,53 +2,57 @@
  * How much sooner is a database done if it is asked many things at once?
  *
  * ```sh
- * deno run --unstable-kv --allow-read=database.kv --allow-write=database.kv examples/22_database.ts
+ * deno run --unstable-kv --allow-net=127.0.0.1 --allow-read=database.kv --allow-write=database.kv examples/22_database.ts
  * ```
  *
- * You will see the same puts and gets on Deno KV, one by one and at once. One by one, the program waits for the database,
- * then the database for the program; at once, both have something to do. Puts gain less, because the database writes one
- * commit at a time: there it helps to put many entries into one commit.
+ * You will see the same puts and gets one by one and at once: on Deno KV in a file, then on the same KV behind a server
+ * that is 5 ms away. One by one, each waits for the one before, and all the ways there and back add up. At once they
+ * overlap: the further away the database, the more is gained.
  *
  * @module
  */
 
-import { gather, run } from "@weft/async";
-import { bars, formatMs } from "./_draw.ts";
+import { currentSignal, gather, run, sleep } from "@weft/async";
+import { type Bar, bars, formatMs } from "./_draw.ts";
+
+type Work = (key: string) => Promise<unknown>;
 
 const FILE = "database.kv";
-const ROUNDS = 4;
-const keys = Array.from({ length: 300 }, (_, i) => ["entry", i]);
+const DISTANCE = 5; // ms there and back
+const keys = Array.from({ length: 100 }, (_, i) => `entry${i}`);
 
-async function oneByOne(work: (key: Deno.KvKey) => Promise<unknown>): Promise<void> {
+/** Does the work for all keys, one by one and at once. */
+async function measure(name: string, work: Work): Promise<Bar[]> {
+  const start = performance.now();
   for (const key of keys) await work(key);
-}
-
-/** At once, but no more than 64: a million keys would need no more memory. */
-async function atOnce(work: (key: Deno.KvKey) => Promise<unknown>): Promise<void> {
-  await gather(keys.map((key) => () => work(key)), { concurrency: 64 });
+  const oneByOne = performance.now() - start;
+  // No more than 32 are under way: a million keys would need no more memory.
+  await gather(keys.map((key) => () => work(key)), { concurrency: 32 });
+  const atOnce = performance.now() - start - oneByOne;
+  return [
+    { label: `${name}, one by one`, value: oneByOne, text: formatMs(oneByOne) },
+    { label: `${name}, at once`, value: atOnce, text: formatMs(atOnce) },
+  ];
 }
 
 await run(async () => {
+  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ method, url }) => {
+    await sleep(DISTANCE);
+    const key = [new URL(url).pathname];
+    return Response.json(await (method === "PUT" ? kv.set(key, "value") : kv.get(key)));
+  });
+  const ask = async (method: string, key: string) => {
+    const url = `http://127.0.0.1:${server.addr.port}/${key}`;
+    await (await fetch(url, { method, signal: currentSignal() })).text();
+  };
   const kv = await Deno.openKv(FILE);
   try {
-    const put = (key: Deno.KvKey) => kv.set(key, "value");
-    const get = (key: Deno.KvKey) => kv.get(key);
-    const ways: Record<string, () => Promise<unknown>> = {
-      "puts, one by one": () => oneByOne(put),
-      "puts, at once": () => atOnce(put),
-      "puts, one commit": () => keys.reduce((commit, key) => commit.set(key, "value"), kv.atomic()).commit(),
-      "gets, one by one": () => oneByOne(get),
-      "gets, at once": () => atOnce(get),
-    };
-    const lines = Object.keys(ways).map((label) => ({ label, value: 0 }));
-    for (let round = 0; round < ROUNDS; round++) {
-      for (const line of lines) {
-        const start = performance.now();
-        await ways[line.label]!();
-        line.value += performance.now() - start;
-      }
-    }
-    console.log(bars(lines.map((line) => ({ ...line, text: formatMs(line.value) }))));
+    const near = [
+      await measure("puts", (key) => kv.set([key], "value")),
+      await measure("gets", (key) => kv.get([key])),
+    ];
+    const far = [await measure("puts", (key) => ask("PUT", key)), await measure("gets", (key) => ask("GET", key))];
+    console.log(`in a file\n${bars(near.flat())}\n\n${DISTANCE} ms away\n${bars(far.flat())}`);
   } finally {
     kv.close();
     await Deno.remove(FILE);

@@ -148,11 +148,15 @@ export class Program {
   readonly #stderr: Promise<string>;
   #unread = "";
 
-  /** Starts the module at `url`. */
-  constructor(url: URL, { args = [], flags = ["-A"] }: { args?: string[]; flags?: string[] } = {}) {
+  /** Starts the module at `url`, in the folder `cwd` or here. */
+  constructor(
+    url: URL,
+    { args = [], flags = ["-A"], cwd }: { args?: string[]; flags?: string[]; cwd?: string } = {},
+  ) {
     const config = fileURLToPath(new URL("../deno.json", import.meta.url));
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--config", config, ...flags, url.href, ...args],
+      ...(cwd === undefined ? {} : { cwd }),
       stdin: "null",
       env: { NO_COLOR: "1" },
       stdout: "piped",

@@ -3,7 +3,8 @@
  *
  * ```sh
  * deno task example                   # list
- * deno task example 3                 # run examples/03_*.ts
+ * deno task example 13                # run examples/13_gather.ts
+ * deno task example gather            # the same
  * deno task example connection_pool   # run examples/connection_pool.ts
  * ```
  *
@@ -50,9 +51,17 @@ async function examples(): Promise<string[]> {
   return names.sort((a, b) => place(a) === place(b) ? a.localeCompare(b) : place(a) - place(b));
 }
 
-/** What an example is called on the command line. */
-function idOf(name: string): string {
-  return /^\d+/.exec(name)?.[0] ?? name.replace(/\.ts$/, "");
+/** The number of an example, or nothing, and what it is called. */
+function idOf(name: string): [number: string, stem: string] {
+  const [, number = "", stem] = /^(?:(\d+)_)?(.*)\.ts$/.exec(name)!;
+  return [number, stem!];
+}
+
+/** Whether `id`, from the command line, means this example: by its number, its words, or both. */
+function isMeant(id: string, name: string): boolean {
+  const [number, stem] = idOf(name);
+  if (/^\d+$/.test(id)) return number !== "" && Number(number) === Number(id);
+  return id === stem || id === `${number}_${stem}`;
 }
 
 async function header(name: string): Promise<Header> {
@@ -62,14 +71,14 @@ async function header(name: string): Promise<Header> {
 async function main([id, ...rest]: string[]): Promise<number> {
   const names = await examples();
   if (id === undefined) {
-    const width = Math.max(...names.map((name) => idOf(name).length));
-    for (const name of names) console.log(`${idOf(name).padEnd(width)}  ${(await header(name)).question}`);
+    const width = Math.max(...names.map((name) => idOf(name)[1].length));
+    for (const name of names) {
+      const [number, stem] = idOf(name);
+      console.log(`${number.padStart(2)}  ${stem.padEnd(width)}  ${(await header(name)).question}`);
+    }
     return 0;
   }
-  const wanted = /^\d+$/.test(id)
-    ? (name: string) => parseInt(name) === parseInt(id)
-    : (name: string) => idOf(name) === id;
-  const name = names.find(wanted);
+  const name = names.find((name) => isMeant(id, name));
   if (name === undefined) {
     console.error(`No example ${id}: \`deno task example\` lists what there is`);
     return 2;

@@ -50,3 +50,34 @@ import "x";
   });
   assertEquals(parseHeader("x();"), { question: "", flags: null });
 });
+
+/** Runs `deno task example`. */
+async function example(...args: string[]) {
+  const tool = new URL("example.ts", import.meta.url).pathname;
+  const command = new Deno.Command(Deno.execPath(), { args: ["run", "-A", tool, ...args], env: { NO_COLOR: "1" } });
+  const { code, stdout, stderr } = await command.output();
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+Deno.test("example.ts lists the numbered programs in order, then the others, and no helper", async () => {
+  const { stdout } = await example();
+  const names = stdout.trimEnd().split("\n").map((line) => line.slice(0, line.indexOf("  ", 4)));
+  const numbers = names.map((name) => name.slice(0, 2)).filter((number) => number !== "  ");
+  assertEquals(numbers, numbers.map((_, i) => String(i + 1).padStart(2, "0")));
+  assertEquals(names.slice(numbers.length), ["    connection_pool", "    polite_client", "    walk_to_kv"]);
+  assertEquals(names[12], "13  gather");
+});
+
+Deno.test("example.ts runs a program by its number or by its name", async () => {
+  for (const id of ["9", "09", "coroutine_functions", "09_coroutine_functions"]) {
+    const { code, stdout } = await example(id);
+    assertEquals([code, stdout.split("\n")[0]], [0, "main has a function, and nothing has run"]);
+  }
+});
+
+Deno.test("example.ts says that there is no such example", async () => {
+  for (const id of ["0", "99", "_draw", "mirror", "gather.ts"]) {
+    const { code, stderr } = await example(id);
+    assertEquals([code, stderr], [2, `No example ${id}: \`deno task example\` lists what there is\n`]);
+  }
+});
