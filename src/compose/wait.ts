@@ -9,11 +9,14 @@ import { type Alarm, arm, disarm, type Sleeper } from "../core/clock.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
 import { checkMs, checkOptions, checkSignal, isThenable, outOfRange, wrongKind } from "../core/validate.ts";
 import { Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
-import { checkDeadlock, ignoreFailure } from "../task/awaitable.ts";
+import { Awaitable, checkDeadlock, ignoreFailure } from "../task/awaitable.ts";
 
 export type { WaitOptions };
 
-/** What {@linkcode wait} waits for: all, the first that settles, or the first that fails (else all). */
+/**
+ * What {@linkcode wait} waits for: all, the first that settles, or the first that fails (else all). To be cancelled is
+ * not to fail.
+ */
 export type ReturnWhen = "allCompleted" | "firstCompleted" | "firstException";
 
 /** Options of {@linkcode wait}. */
@@ -72,7 +75,7 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
       this.#waits.push(wait);
       wait.promise.then(
         () => this.#done(promise, false),
-        () => this.#done(promise, wait.state === "granted"),
+        () => this.#done(promise, wait.state === "granted" && !isCancelled(promise)),
       );
     }
   }
@@ -160,6 +163,11 @@ export function wait<P extends PromiseLike<unknown>>(
   const claim = new Claim<WaitResult<P>>(scope, options?.signal);
   new Watch(set, claim, returnWhen).start(timeout);
   return claim.promise;
+}
+
+/** A task or future that was cancelled has not failed. */
+function isCancelled(promise: unknown): boolean {
+  return promise instanceof Awaitable && promise.cancelled;
 }
 
 function readPromises<P>(promises: Iterable<P>): Set<P> {

@@ -1,6 +1,6 @@
 import { assertEquals, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { createTask, Future, InvalidStateError, scope, wait } from "@weft/async";
+import { createTask, Future, InvalidStateError, scope, sleepForever, wait } from "@weft/async";
 import { countedSignal, report, settle, unhandledIn } from "../support.ts";
 
 /** A few futures by name, and a way to tell from a result which of them are done. */
@@ -51,6 +51,23 @@ Deno.test("wait() with firstException waits for all when none fails", async () =
   await settle();
   all[1]!.setResult("B");
   assertEquals(show(await call), { done: ["a", "b"], pending: [] });
+});
+
+Deno.test("wait() with firstException goes on when a task or a future is cancelled: that is no failure", async () => {
+  const { all, show } = futures("a", "b", "c");
+  const call = wait(all, { returnWhen: "firstException" });
+  all[1]!.cancel();
+  await settle();
+  all[2]!.setResult("C");
+  await settle();
+  all[0]!.setException(new Error("no luck"));
+  assertEquals(show(await call), { done: ["a", "b", "c"], pending: [] });
+  const [gone, slow] = [createTask(() => sleepForever()), createTask(() => sleepForever())];
+  gone.cancel();
+  const waiting = wait([gone, slow], { returnWhen: "firstException" });
+  await settle();
+  slow.cancel();
+  assertEquals((await waiting).done.size, 2);
 });
 
 Deno.test("wait() of nothing returns empty sets", async () => {
