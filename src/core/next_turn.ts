@@ -60,6 +60,9 @@ export function surface(
   taken: () => boolean = () => false,
 ): void {
   inNextTurn(() => {
-    if (!taken()) void Promise.reject(error);
+    if (taken()) return;
+    void Promise.reject(error);
+    // Deno 2.9 forgets what was rejected in the last turn of a program whose top-level await never ends.
+    inNextTurn(() => {});
   });
 }

@@ -1,8 +1,8 @@
 /** No failure is lost silently, and none is reported twice. */
 
-import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import { createTask, gather, run, scope, shield, sleepForever, type Task, TaskGroup, wait } from "@weft/async";
-import { settle, unhandledIn } from "../support.ts";
+import { Program, settle, unhandledIn } from "../support.ts";
 
 const failure = new Error("no luck");
 const failing = () => Promise.reject(failure);
@@ -108,4 +108,11 @@ Deno.test("A structured call that fails and that nobody awaits surfaces once, as
   for (const call of calls) assertEquals(await unhandledIn(() => void call()), [failure]);
   const unhandled = await unhandledIn(() => void TaskGroup.run((group) => void group.createTask(failing)));
   assertEquals(unhandled.map((error) => (error as AggregateError).errors), [[failure]]);
+});
+
+Deno.test("A failure of an independent task surfaces also in a program that waits for what never comes", async () => {
+  const program = new Program(new URL("../probes/stuck.ts", import.meta.url));
+  const { code, stderr } = await program.end();
+  assertEquals(code, 1);
+  assertMatch(stderr, /Uncaught \(in promise\) Error: no luck/);
 });
