@@ -5,12 +5,13 @@
  * deno run --allow-read=responsiveness.tmp --allow-write=responsiveness.tmp examples/01_responsiveness.ts
  * ```
  *
- * You will see a heart that beats every 25 ms. It stops while a file is read again and again the blocking way, which
+ * You will see a heart: a timer that beats every 25 ms when the thread is free. It stops while a file is read again and again the blocking way, which
  * keeps the thread (█), and goes on while the same is done with `await`, which gives the thread back and waits (░).
  *
  * @module
  */
 
+import { run } from "@weft/async";
 import { timeline } from "./_draw.ts";
 
 const FILE = "responsiveness.tmp";
@@ -40,16 +41,19 @@ async function watch(label: string, kind: "work" | "wait", read: (until: number)
   return { label, spans: [{ from, to, kind }] };
 }
 
-await Deno.writeFile(FILE, new Uint8Array(4_000_000));
-const heart = setInterval(() => beats.push(performance.now()), BEAT);
-try {
-  const lanes = [
-    await watch("readFileSync", "work", readBlocking),
-    await watch("await readFile", "wait", readAwaiting),
-  ];
-  const pulse = beats.map((beat) => ({ from: beat, to: beat }));
-  console.log(`\n${timeline([...lanes, { label: "heart", spans: pulse }])}`);
-} finally {
-  clearInterval(heart);
-  await Deno.remove(FILE);
-}
+// `run`, so that Ctrl-C removes the file too: program 11 is about it.
+await run(async () => {
+  await Deno.writeFile(FILE, new Uint8Array(4_000_000));
+  const heart = setInterval(() => beats.push(performance.now()), BEAT);
+  try {
+    const lanes = [
+      await watch("readFileSync", "work", readBlocking),
+      await watch("await readFile", "wait", readAwaiting),
+    ];
+    const pulse = beats.map((beat) => ({ from: beat, to: beat }));
+    console.log(`\n${timeline([...lanes, { label: "heart", spans: pulse }])}`);
+  } finally {
+    clearInterval(heart);
+    await Deno.remove(FILE);
+  }
+});

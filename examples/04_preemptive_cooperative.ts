@@ -16,6 +16,7 @@ import { yieldNow } from "@weft/async";
 import { type Lane, timeline } from "./_draw.ts";
 
 const DURATION = 300; // ms that each computation takes
+const SLICE = 10; // ms that the polite one computes at a time
 const BEAT = 25; // ms from one beat of the heart to the next
 
 /** Computes as long as it is told, and gives nobody a turn. */
@@ -23,10 +24,10 @@ function greedy(ms: number): void {
   for (const end = Date.now() + ms; Date.now() < end;);
 }
 
-/** Computes as long, and offers the others a turn after every 10 ms: here we decide to switch. */
+/** Computes as long, and offers the others a turn after each slice: here we decide to switch. */
 async function polite(ms: number): Promise<void> {
-  for (let done = 0; done < ms; done += 10) {
-    greedy(10);
+  for (let done = 0; done < ms; done += SLICE) {
+    greedy(SLICE);
     await yieldNow();
   }
 }

@@ -8,9 +8,9 @@
  * You will see two threads add to one number in shared memory, and lose additions: each is a read, a sum and a
  * write, and what the other thread writes in between is overwritten. With `Atomics` the three are one step.
  *
- * The GIL lets one thread at a time run Python, so that the interpreter's own memory stays whole; `x += 1` can still be
- * cut in the middle. Here each thread has an interpreter and memory for itself, so no such lock is needed. Only what is
- * shared on purpose needs `Atomics`.
+ * The GIL lets one thread at a time run Python, so that the interpreter's own memory stays whole; between the read and
+ * the write of `x = add(x)` another thread may still have its turn. Here each thread has an interpreter and objects for
+ * itself, and needs no such lock. Only memory that is shared on purpose needs `Atomics`.
  *
  * @module
  */

@@ -14,7 +14,7 @@
  * @module
  */
 
-import { gather, Lock } from "@weft/async";
+import { gather, Lock, run } from "@weft/async";
 import { table } from "./_draw.ts";
 
 const FILE = "lost_update.tmp";
@@ -32,16 +32,18 @@ async function inTasks(step: () => Promise<void>): Promise<number> {
   return Number(await Deno.readTextFile(FILE));
 }
 
-const lock = new Lock();
-try {
-  const rows = [
-    ["read, await, write", await inTasks(addOne)],
-    ["the same, in a Lock", await inTasks(() => lock.run(addOne))],
-  ] as const;
-  console.log(table(
-    rows.map(([step, found]) => [step, TASKS, found, TASKS - found]),
-    { header: ["step", "expected", "found", "lost"], align: "lrrr" },
-  ));
-} finally {
-  await Deno.remove(FILE);
-}
+await run(async () => {
+  const lock = new Lock();
+  try {
+    const rows = [
+      ["read, await, write", await inTasks(addOne)],
+      ["the same, in a Lock", await inTasks(() => lock.run(addOne))],
+    ] as const;
+    console.log(table(
+      rows.map(([step, found]) => [step, TASKS, found, TASKS - found]),
+      { header: ["step", "expected", "found", "lost"], align: "lrrr" },
+    ));
+  } finally {
+    await Deno.remove(FILE);
+  }
+});

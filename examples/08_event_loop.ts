@@ -26,10 +26,10 @@ const note = (who: string, what: string) => steps.push([steps.length + 1, who, w
 
 async function ask(name: string, ms: number): Promise<string> {
   note(name, "runs until its await: asks the server");
-  const answer = fetch(`http://127.0.0.1:${server.addr.port}/${ms}`);
+  const answer = fetch(`http://127.0.0.1:${server.addr.port}/${ms}`).then((response) => response.text());
   note("loop", `hands the question of ${name} to the system`);
   answer.then(() => note("loop", `is told that the answer to ${name} is here, and queues ${name}`));
-  const text = await (await answer).text();
+  const text = await answer;
   note(name, `goes on behind its await, with "${text}"`);
   return text;
 }
@@ -38,12 +38,12 @@ const a = createTask(() => ask("A", 300));
 note("main", "has queued A");
 const b = createTask(() => ask("B", 100));
 note("main", "has queued B, and runs until its await: waits for A");
-// A macrotask: it has its turn when no task can go on.
+// Has its turn when no task can go on.
 setImmediate(() => note("loop", "finds nothing to run, and sleeps until the system wakes it"));
 await a;
-note("main", "goes on behind its await for A, and waits for B");
+note("main", `goes on behind its await for A, and awaits B, which is ${b.state}`);
 await b;
-note("main", "goes on at once: B was done before");
+note("main", "goes on behind its await for B");
 await server.shutdown();
 
 console.log(table(steps, { align: "rll" }));

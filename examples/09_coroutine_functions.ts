@@ -14,6 +14,8 @@
  * @module
  */
 
+import { run } from "@weft/async";
+
 const FILE = "coroutine.tmp";
 
 /** Counts the bytes of a file, four at a time. */
@@ -30,16 +32,18 @@ async function count(file: Deno.FsFile): Promise<number> {
   }
 }
 
-await Deno.writeTextFile(FILE, "0123456789");
-try {
-  using file = await Deno.open(FILE);
-  const later = () => count(file);
-  console.log("main has a function, and nothing has run");
-  const promise = later();
-  console.log("main goes on while count is paused, and has a promise of what it will return");
-  console.log("main pauses too, until the promise is kept");
-  const bytes = await promise;
-  console.log(`main resumes: ${bytes} bytes`);
-} finally {
-  await Deno.remove(FILE);
-}
+await run(async () => {
+  await Deno.writeTextFile(FILE, "0123456789");
+  try {
+    using file = await Deno.open(FILE);
+    const later = () => count(file);
+    console.log("main has a function, and nothing has run");
+    const promise = later();
+    console.log("main goes on while count is paused, and has a promise of what it will return");
+    console.log("main pauses too, until the promise is kept");
+    const bytes = await promise;
+    console.log(`main resumes: ${bytes} bytes`);
+  } finally {
+    await Deno.remove(FILE);
+  }
+});

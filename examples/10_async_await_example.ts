@@ -5,9 +5,8 @@
  * deno run --allow-net=127.0.0.1 examples/10_async_await_example.ts
  * ```
  *
- * You will see three requests, each begun when the one before is answered: `await` is for what needs the result of the
- * line before. It reads like a program that blocks, with `try` and loops as ever, and it takes as long as all three
- * together. Only others can use the time.
+ * You will see three requests, each begun when the one before is answered. It reads like a program that blocks, with
+ * `try` and loops as ever, and takes as long as all three together; but the thread is free while they wait.
  *
  * @module
  */

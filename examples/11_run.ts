@@ -5,14 +5,15 @@
  * deno run --allow-net=127.0.0.1 examples/11_run.ts
  * ```
  *
- * You will see `run` call the main function and hand back what it returns. Run it again and press Ctrl-C before the last
- * answer: the wait ends, main cleans up, and only then the program ends, with status 130 (`echo $?`). Without `run` a
- * program that is interrupted ends on the spot, and cleans up nothing.
+ * You will see `run` call the main function and hand back what it returns. Run it again, and press Ctrl-C before the
+ * last answer: the wait ends, main cleans up, the server finishes its answer, and only then the program ends, with status
+ * 130 (`echo $?`). Without `run` it would end on the spot.
  *
  * @module
  */
 
 import { run, sleep } from "@weft/async";
+import { formatMs, type Lane, timeline } from "./_draw.ts";
 
 /** A server that answers after as many ms as the path says. */
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
@@ -20,25 +21,28 @@ const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, asy
   return new Response("answer");
 });
 
-/** Asks the server; an abort of the signal ends the wait. */
-async function get(label: string, ms: number, signal: AbortSignal): Promise<string> {
+/** Asks the server, and tells when. An abort of the signal ends the wait. */
+async function get(label: string, ms: number, signal: AbortSignal): Promise<Lane> {
+  console.log(`${label} begins`);
+  const from = performance.now();
   const response = await fetch(`http://127.0.0.1:${server.addr.port}/${ms}`, { signal });
+  await response.text();
   console.log(`${label} has its answer`);
-  return await response.text();
+  return { label, spans: [{ from, to: performance.now(), kind: "wait" }] };
 }
 
-async function main(signal: AbortSignal): Promise<number> {
-  console.log("main begins");
+async function main(signal: AbortSignal): Promise<Lane[]> {
   try {
-    const first = await get("first", 700, signal);
-    const second = await get("second", 700, signal);
-    const third = await get("third", 700, signal);
-    return first.length + second.length + third.length;
+    const first = await get("first", 900, signal);
+    const second = await get("second", 300, signal);
+    const third = await get("third", 600, signal);
+    return [first, second, third];
   } finally {
     console.log("main cleans up");
     await server.shutdown();
   }
 }
 
-const length = await run(main);
-console.log(`run returns what main returned: ${length}`);
+const start = performance.now();
+const lanes = await run(main);
+console.log(`${timeline(lanes)}\nall three took ${formatMs(performance.now() - start)}`);

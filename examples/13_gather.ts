@@ -12,7 +12,7 @@
  * @module
  */
 
-import { gather, run, sleep } from "@weft/async";
+import { gather, isCancellation, run, sleep } from "@weft/async";
 import { type Lane, timeline } from "./_draw.ts";
 
 /** A server that answers after as many ms as the path says; it knows no other path. */
@@ -44,12 +44,16 @@ async function main(): Promise<void> {
     (signal) => get("third", 200, signal),
   ]);
   console.log(`${timeline(lanes)}\n`);
-  const failing = gather([
-    (signal) => get("first", 300, signal),
-    (signal) => get("second", "unknown", signal),
-    (signal) => get("third", 200, signal),
-  ]);
-  await failing.catch((error) => console.log(`gather throws "${error}"`));
+  try {
+    await gather([
+      (signal) => get("first", 300, signal),
+      (signal) => get("second", "unknown", signal),
+      (signal) => get("third", 200, signal),
+    ]);
+  } catch (error) {
+    if (isCancellation(error)) throw error; // that would be Ctrl-C
+    console.log(`gather throws "${error}"`);
+  }
 }
 
 await run(main);

@@ -29,7 +29,7 @@ async function get(label: string, ms: number, signal: AbortSignal): Promise<Lane
     await response.text();
     return { label, spans: [{ from, to: performance.now(), kind: "wait" }] };
   } catch (error) {
-    console.log(`${label} is cut short`);
+    console.log(`${label} ${signal.aborted ? "is cut short" : "fails"}`);
     throw error;
   }
 }

@@ -28,6 +28,7 @@ async function main(): Promise<void> {
     message.setResult(data);
     console.log(`callback: has ended, and the future is ${message.state}`);
   };
+  socket.onerror = () => message.setException(new Error("There is no connection"));
 
   async function wait(name: string): Promise<void> {
     console.log(`${name}: waits, the future is ${message.state}`);

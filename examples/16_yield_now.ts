@@ -5,9 +5,9 @@
  * deno run --allow-net=127.0.0.1 examples/16_yield_now.ts
  * ```
  *
- * You will see a computation beside a task that asks a server again and again. `await null` lets nobody through but what
- * is queued already: no answer comes. `yieldNow()` gives the loop a full turn: timers, IO, signals. A turn costs time, so
- * with a budget it yields only when that many ms have gone since the last time, and more is computed.
+ * You will see a computation beside a task that asks a server again and again. `await null` lets only those go on who are
+ * ready: no answer comes. `yieldNow()` lets the loop look at timers and IO. That takes time, so with a budget it does it
+ * only when that many ms have gone since the last time: fewer answers, more steps.
  *
  * @module
  */
@@ -16,7 +16,6 @@ import { createTask, run, yieldNow } from "@weft/async";
 import { type Lane, timeline } from "./_draw.ts";
 
 const DURATION = 250; // ms that each computation takes
-
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response("answer"));
 
 /** Asks the server until it is cancelled. */
@@ -29,13 +28,14 @@ async function ask(signal: AbortSignal, onAnswer: () => void): Promise<void> {
 }
 
 /** Computes, and yields after each step. */
-async function compute(yielding: () => unknown): Promise<number> {
+async function compute(yielding: () => unknown) {
   let steps = 0;
+  let sum = 0;
   for (const end = performance.now() + DURATION; performance.now() < end; steps++) {
-    for (let i = 0; i < 1000; i++) Math.sqrt(i);
+    for (let i = 0; i < 1000; i++) sum += Math.sqrt(i);
     await yielding();
   }
-  return steps;
+  return { steps, sum };
 }
 
 async function watch(label: string, yielding: () => unknown): Promise<Lane[]> {
@@ -43,7 +43,7 @@ async function watch(label: string, yielding: () => unknown): Promise<Lane[]> {
   const start = performance.now();
   const now = () => performance.now() - start;
   const asking = createTask((signal) => ask(signal, () => answers.push({ from: now(), to: now() })));
-  const steps = await compute(yielding);
+  const { steps } = await compute(yielding);
   asking.cancel();
   console.log(`${label}: ${answers.length} answers, ${steps} steps`);
   return [{ label, spans: [{ from: 0, to: now() }] }, { label: "  answers", spans: answers }];

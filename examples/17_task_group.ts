@@ -5,21 +5,22 @@
  * deno run --allow-net=127.0.0.1 examples/17_task_group.ts
  * ```
  *
- * You will see a group follow the links of a small site, a task a page; tasks start tasks, and the group ends when all
- * have ended. Then one page is broken: its failure aborts the others (×), and the group throws when these have ended.
+ * You will see a group follow the links of a small site, a task a page. A task starts a task for each link it finds, and
+ * the group ends when all have ended. Then one page is broken: that fails, which aborts the others (×), and the group
+ * throws when these have ended.
  *
  * @module
  */
 
-import { run, sleep, TaskGroup } from "@weft/async";
+import { run, sleep, TaskGroup, TaskGroupError } from "@weft/async";
 import { type Lane, timeline } from "./_draw.ts";
 
 const SITE: Record<string, { ms: number; links: string[] }> = {
   "/": { ms: 100, links: ["/a", "/b", "/c"] },
   "/a": { ms: 100, links: ["/a/1"] },
+  "/a/1": { ms: 100, links: [] },
   "/b": { ms: 300, links: [] },
   "/c": { ms: 500, links: [] },
-  "/a/1": { ms: 100, links: [] },
 };
 
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
@@ -28,9 +29,9 @@ const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, asy
   return page ? Response.json(page.links) : new Response("unknown", { status: 404 });
 });
 
-/** Visits all pages that can be reached from `first`; tells what it visited, and when. */
+/** Visits all pages that can be reached from the first, and draws when. */
 async function crawl(first: string): Promise<void> {
-  const lanes: Lane[] = [];
+  const lanes: Record<string, Lane> = {};
   const visit = async (path: string, group: TaskGroup, signal: AbortSignal): Promise<void> => {
     const from = performance.now();
     let kind: "wait" | "fail" = "fail";
@@ -40,21 +41,19 @@ async function crawl(first: string): Promise<void> {
       for (const link of await response.json()) group.createTask((signal) => visit(link, group, signal));
       kind = "wait";
     } finally {
-      lanes.push({ label: path, spans: [{ from, to: performance.now(), kind }] });
+      lanes[path] = { label: path, spans: [{ from, to: performance.now(), kind }] };
     }
   };
   try {
     await TaskGroup.run((group, signal) => visit(first, group, signal));
-    console.log("the group has ended");
   } catch (error) {
-    console.log(`the group has ended, and throws ${error}`);
+    if (!(error instanceof TaskGroupError)) throw error;
+    console.log(`the group throws ${error}`);
   }
-  console.log(timeline(lanes));
+  console.log(timeline(Object.keys(lanes).sort().map((path) => lanes[path]!)));
 }
 
-await run(async () => {
-  await crawl("/");
-  SITE["/a"]!.links.push("/broken");
-  await crawl("/");
-});
+await run(() => crawl("/"));
+SITE["/a"]!.links.push("/broken");
+await run(() => crawl("/"));
 await server.shutdown();

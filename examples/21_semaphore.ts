@@ -40,6 +40,6 @@ async function get(label: string, signal: AbortSignal): Promise<Lane> {
 await run(async () => {
   const labels = Array.from({ length: 9 }, (_, i) => `request ${i + 1}`);
   const lanes = await gather(labels.map((label) => (signal: AbortSignal) => get(label, signal)));
-  console.log(`${timeline(lanes)}\nthe server had ${most} requests at once, at most`);
+  console.log(`${timeline(lanes)}\nthe server had ${most} requests at once`);
 });
 await server.shutdown();

@@ -1,5 +1,5 @@
 /**
- * How much sooner is a database done if it is asked many things at once?
+ * How much sooner is a database done when it is asked many things at once?
  *
  * ```sh
  * deno run --unstable-kv --allow-net=127.0.0.1 --allow-read=database.kv --allow-write=database.kv examples/22_database.ts
@@ -16,7 +16,6 @@ import { currentSignal, gather, run, sleep } from "@weft/async";
 import { type Bar, bars, formatMs } from "./_draw.ts";
 
 type Work = (key: string) => Promise<unknown>;
-
 const FILE = "database.kv";
 const DISTANCE = 5; // ms there and back
 const keys = Array.from({ length: 100 }, (_, i) => `entry${i}`);
@@ -26,33 +25,34 @@ async function measure(name: string, work: Work): Promise<Bar[]> {
   const start = performance.now();
   for (const key of keys) await work(key);
   const oneByOne = performance.now() - start;
-  // No more than 32 are under way: a million keys would need no more memory.
+  // No more than 32 are under way, so that the server is not flooded.
   await gather(keys.map((key) => () => work(key)), { concurrency: 32 });
   const atOnce = performance.now() - start - oneByOne;
-  return [
-    { label: `${name}, one by one`, value: oneByOne, text: formatMs(oneByOne) },
-    { label: `${name}, at once`, value: atOnce, text: formatMs(atOnce) },
-  ];
+  const times = { "one by one": oneByOne, "at once": atOnce };
+  return Object.entries(times).map(([how, value]) => ({ label: `${name}, ${how}`, value, text: formatMs(value) }));
+}
+
+async function compare(put: Work, get: Work): Promise<string> {
+  return bars([...await measure("puts", put), ...await measure("gets", get)]);
 }
 
 await run(async () => {
-  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ method, url }) => {
-    await sleep(DISTANCE);
-    const key = [new URL(url).pathname];
-    return Response.json(await (method === "PUT" ? kv.set(key, "value") : kv.get(key)));
-  });
-  const ask = async (method: string, key: string) => {
-    const url = `http://127.0.0.1:${server.addr.port}/${key}`;
-    await (await fetch(url, { method, signal: currentSignal() })).text();
-  };
   const kv = await Deno.openKv(FILE);
   try {
-    const near = [
-      await measure("puts", (key) => kv.set([key], "value")),
-      await measure("gets", (key) => kv.get([key])),
-    ];
-    const far = [await measure("puts", (key) => ask("PUT", key)), await measure("gets", (key) => ask("GET", key))];
-    console.log(`in a file\n${bars(near.flat())}\n\n${DISTANCE} ms away\n${bars(far.flat())}`);
+    await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ method, url }) => {
+      await sleep(DISTANCE);
+      const key = [new URL(url).pathname];
+      return Response.json(await (method === "PUT" ? kv.set(key, "value") : kv.get(key)));
+    });
+    const ask = async (method: string, key: string) => {
+      const url = `http://127.0.0.1:${server.addr.port}/${key}`;
+      const response = await fetch(url, { method, signal: currentSignal() });
+      if (!response.ok) throw new Error(`${method} ${key}: ${response.status}`);
+      return await response.json();
+    };
+    const near = await compare((key) => kv.set([key], "value"), (key) => kv.get([key]));
+    const far = await compare((key) => ask("PUT", key), (key) => ask("GET", key));
+    console.log(`in a file\n${near}\n\n${DISTANCE} ms away\n${far}`);
   } finally {
     kv.close();
     await Deno.remove(FILE);

@@ -105,6 +105,13 @@ const DETAILS: Record<string, Details> = {
       assertFalling([stepsBudget!, stepsEach!]);
     },
   },
+  "17": {
+    check(output) {
+      const [first, a, aOne, , c] = drawn(output);
+      assertOneByOne([first!, a!, aOne!]);
+      assertFalling([c!.last, aOne!.last]);
+    },
+  },
   "20": { check: (output) => assertOneByOne(drawn(output)) },
   "21": {
     check(output) {
@@ -186,11 +193,28 @@ for (const { file, question, command, output } of entries) {
   }
 }
 
-Deno.test("the course: 11_run.ts cleans up after an interruption, and the shell sees it", async () => {
-  const { flags } = parseHeader(await read("11_run.ts"));
-  const program = new Program(new URL("11_run.ts", FOLDER), { flags: flags! });
-  assertEquals([await program.line(), await program.line()], ["main begins", "first has its answer"]);
-  program.kill("SIGINT");
-  const { signal, stdout, stderr } = await program.end();
-  assertEquals([signal, stdout, stderr], ["SIGINT", "main cleans up\n", ""]);
+/** Interrupts a program when it has printed so many lines; tells how it ends, and what it has left in its folder. */
+async function interrupt(file: string, lines: number) {
+  const cwd = await Deno.makeTempDir();
+  try {
+    const program = new Program(new URL(file, FOLDER), { flags: parseHeader(await read(file)).flags!, cwd });
+    for (let i = 0; i < lines; i++) await program.line();
+    program.kill("SIGINT");
+    const { signal, stdout, stderr } = await program.end();
+    const left = await Array.fromAsync(Deno.readDir(cwd), ({ name }) => name);
+    return { signal, stdout, stderr, left };
+  } finally {
+    await Deno.remove(cwd, { recursive: true });
+  }
+}
+
+const ignore = Deno.build.os === "windows";
+
+Deno.test("the course: 11_run.ts cleans up after an interruption, and the shell sees it", { ignore }, async () => {
+  assertEquals(await interrupt("11_run.ts", 3), { signal: "SIGINT", stdout: "main cleans up\n", stderr: "", left: [] });
+});
+
+Deno.test("the course: 01_responsiveness.ts removes its file after an interruption, too", { ignore }, async () => {
+  const { signal, stderr, left } = await interrupt("01_responsiveness.ts", 1);
+  assertEquals([signal, stderr, left], ["SIGINT", "", []]);
 });
