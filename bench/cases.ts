@@ -16,6 +16,7 @@ import {
   sleep,
   TaskGroup,
   timeout,
+  yieldNow,
 } from "@weft/async";
 import { delay } from "@std/async/delay";
 
@@ -306,6 +307,21 @@ export const CASES: Readonly<Record<string, readonly Ratio[]>> = {
       ours: side("the clock alone: arm + disarm", alarms, 20_000),
       floor: side("setTimeout + clearTimeout", floors.timers, 20_000),
       bound: true,
+    },
+  ],
+  yield: [
+    {
+      ours: side("yieldNow", async ({ length }) => {
+        for (let i = 0; i < length; i++) await yieldNow();
+      }, 20_000),
+      floor: side("a turn by setImmediate", floors.turns, 20_000),
+      bound: true,
+    },
+    {
+      ours: side("steps of a computation, budget of 10 ms", (load) => {
+        return floors.steps(load, () => yieldNow({ budget: 10 }));
+      }, 20_000),
+      floor: side("the same, which yields to nobody", (load) => floors.steps(load), 20_000),
     },
   ],
   sleep: [

@@ -49,6 +49,21 @@ export async function resolvedAwaits({ length }: Load): Promise<void> {
 }
 
 /** One `using` for each, of something that is awaited and has nothing to dispose of. */
+/** So many turns of the event loop. */
+export async function turns({ length }: Load): Promise<void> {
+  for (let i = 0; i < length; i++) await new Promise<void>((resolve) => setImmediate(resolve));
+}
+
+/** A computation of so many steps, which looks at the clock after each, and lets nobody else run. */
+export async function steps({ length }: Load, afterEach: () => unknown = () => performance.now()): Promise<number> {
+  let sum = 0;
+  for (let step = 0; step < length; step++) {
+    for (let i = 0; i < 1000; i++) sum += Math.sqrt(i);
+    await afterEach();
+  }
+  return sum;
+}
+
 export async function emptyUsings({ length }: Load): Promise<void> {
   const resolved = Promise.resolve({ [Symbol.dispose]() {} });
   for (let i = 0; i < length; i++) {
