@@ -35,7 +35,7 @@ async function count(file: Deno.FsFile): Promise<number> {
 await run(async () => {
   await Deno.writeTextFile(FILE, "0123456789");
   try {
-    using file = await Deno.open(FILE);
+    using file = await Deno.open(FILE); // closed at the end of the block
     const later = () => count(file);
     console.log("main has a function, and nothing has run");
     const promise = later();

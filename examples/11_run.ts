@@ -7,7 +7,7 @@
  *
  * You will see `run` call the main function and hand back what it returns. Run it again, and press Ctrl-C before the
  * last answer: the wait ends, main cleans up, the server finishes its answer, and only then the program ends, with status
- * 130 (`echo $?`). Without `run` it would end on the spot.
+ * 130 (`echo $?`). A second Ctrl-C ends it on the spot, as the first would without `run`.
  *
  * @module
  */

@@ -22,13 +22,18 @@ const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (re
 
 async function main(): Promise<void> {
   const message = new Future<string>({ name: "message" });
+  const closed = new Future<number>({ name: "closed" });
   const socket = new WebSocket(`ws://127.0.0.1:${server.addr.port}`);
-  socket.onmessage = ({ data }) => {
+  socket.addEventListener("message", ({ data }) => {
     console.log(`callback: sets the result "${data}"`);
     message.setResult(data);
     console.log(`callback: has ended, and the future is ${message.state}`);
+  }, { once: true }); // a result is set once
+  // Comes last, also when there was no connection.
+  socket.onclose = ({ code }) => {
+    if (!message.done) message.setException(new Error(`Closed with code ${code} before a message came`));
+    closed.setResult(code);
   };
-  socket.onerror = () => message.setException(new Error("There is no connection"));
 
   async function wait(name: string): Promise<void> {
     console.log(`${name}: waits, the future is ${message.state}`);
@@ -38,8 +43,6 @@ async function main(): Promise<void> {
   await gather([() => wait("task A"), () => wait("task B")]);
   console.log(`main: awaits it again, and has "${await message}" at once`);
 
-  const closed = new Future<number>({ name: "closed" });
-  socket.onclose = ({ code }) => closed.setResult(code);
   socket.close(1000);
   console.log(`main: closed with code ${await closed}`);
 }

@@ -5,9 +5,8 @@
  * deno run --allow-net=127.0.0.1 examples/17_task_group.ts
  * ```
  *
- * You will see a group follow the links of a small site, a task a page. A task starts a task for each link it finds, and
- * the group ends when all have ended. Then one page is broken: that fails, which aborts the others (×), and the group
- * throws when these have ended.
+ * You will see a group follow the links of a small site, a task a page, and end when all its tasks have ended. Then one
+ * page is broken: that task fails, which aborts the others (×), and the group throws when these have ended.
  *
  * @module
  */
@@ -29,10 +28,12 @@ const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, asy
   return page ? Response.json(page.links) : new Response("unknown", { status: 404 });
 });
 
-/** Visits all pages that can be reached from the first, and draws when. */
+/** Visits all pages that can be reached from the first, each once, and draws when. */
 async function crawl(first: string): Promise<void> {
-  const lanes: Record<string, Lane> = {};
+  const visits = new Map<string, Lane["spans"][number][]>();
   const visit = async (path: string, group: TaskGroup, signal: AbortSignal): Promise<void> => {
+    if (visits.has(path)) return; // another link has led there
+    visits.set(path, []);
     const from = performance.now();
     let kind: "wait" | "fail" = "fail";
     try {
@@ -41,7 +42,7 @@ async function crawl(first: string): Promise<void> {
       for (const link of await response.json()) group.createTask((signal) => visit(link, group, signal));
       kind = "wait";
     } finally {
-      lanes[path] = { label: path, spans: [{ from, to: performance.now(), kind }] };
+      visits.get(path)!.push({ from, to: performance.now(), kind });
     }
   };
   try {
@@ -50,7 +51,7 @@ async function crawl(first: string): Promise<void> {
     if (!(error instanceof TaskGroupError)) throw error;
     console.log(`the group throws ${error}`);
   }
-  console.log(timeline(Object.keys(lanes).sort().map((path) => lanes[path]!)));
+  console.log(timeline(Array.from(visits, ([label, spans]) => ({ label, spans }))));
 }
 
 await run(() => crawl("/"));

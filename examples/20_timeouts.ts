@@ -12,7 +12,7 @@
  * @module
  */
 
-import { moveOnAfter, run, sleep, timeout, TimeoutError } from "@weft/async";
+import { isCancellation, moveOnAfter, run, sleep, timeout, TimeoutError } from "@weft/async";
 import { type Lane, timeline } from "./_draw.ts";
 
 /** A server that answers after as many ms as the path says. */
@@ -42,7 +42,7 @@ await run(async () => {
   try {
     await timeout(300, (signal) => get("slow", 500, signal));
   } catch (error) {
-    if (!(error instanceof TimeoutError)) throw error;
+    if (isCancellation(error) || !(error instanceof TimeoutError)) throw error; // a deadline further out, or a failure
     console.log(`slow: ${error.message}`);
   }
   console.log(`slow again: ${await moveOnAfter(300, (signal) => get("slow again", 500, signal))}`);

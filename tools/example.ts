@@ -76,9 +76,12 @@ async function main([id, ...rest]: string[]): Promise<number> {
       const [number, stem] = idOf(name);
       console.log(`${number.padStart(2)}  ${stem.padEnd(width)}  ${(await header(name)).question}`);
     }
+    console.log(
+      "\nexamples/README.md is the course that goes with them; `deno task start` runs the largest example, the mirror",
+    );
     return 0;
   }
-  const name = names.find((name) => isMeant(id, name));
+  const name = names.find((name) => isMeant(id.replace(/^examples\/|\.ts$/g, ""), name));
   if (name === undefined) {
     console.error(`No example ${id}: \`deno task example\` lists what there is`);
     return 2;

@@ -61,7 +61,9 @@ async function example(...args: string[]) {
 
 Deno.test("example.ts lists the numbered programs in order, then the others, and no helper", async () => {
   const { stdout } = await example();
-  const names = stdout.trimEnd().split("\n").map((line) => line.slice(0, line.indexOf("  ", 4)));
+  const [list, hint] = stdout.split("\n\n");
+  assertEquals(hint?.includes("examples/README.md"), true);
+  const names = list!.split("\n").map((line) => line.slice(0, line.indexOf("  ", 4)));
   const numbers = names.map((name) => name.slice(0, 2)).filter((number) => number !== "  ");
   assertEquals(numbers, numbers.map((_, i) => String(i + 1).padStart(2, "0")));
   assertEquals(names.slice(numbers.length), ["    connection_pool", "    polite_client", "    walk_to_kv"]);
@@ -69,14 +71,14 @@ Deno.test("example.ts lists the numbered programs in order, then the others, and
 });
 
 Deno.test("example.ts runs a program by its number or by its name", async () => {
-  for (const id of ["9", "09", "coroutine_functions", "09_coroutine_functions"]) {
+  for (const id of ["9", "09", "coroutine_functions", "09_coroutine_functions", "examples/09_coroutine_functions.ts"]) {
     const { code, stdout } = await example(id);
     assertEquals([code, stdout.split("\n")[0]], [0, "main has a function, and nothing has run"]);
   }
 });
 
 Deno.test("example.ts says that there is no such example", async () => {
-  for (const id of ["0", "99", "_draw", "mirror", "gather.ts"]) {
+  for (const id of ["0", "99", "_draw", "mirror", "examples/"]) {
     const { code, stderr } = await example(id);
     assertEquals([code, stderr], [2, `No example ${id}: \`deno task example\` lists what there is\n`]);
   }

@@ -107,9 +107,9 @@ const DETAILS: Record<string, Details> = {
   },
   "17": {
     check(output) {
-      const [first, a, aOne, , c] = drawn(output);
+      const [first, a, b, c, aOne] = drawn(output);
       assertOneByOne([first!, a!, aOne!]);
-      assertFalling([c!.last, aOne!.last]);
+      assertFalling([c!.last, b!.last, aOne!.last]);
     },
   },
   "20": { check: (output) => assertOneByOne(drawn(output)) },
@@ -120,6 +120,13 @@ const DETAILS: Record<string, Details> = {
     },
   },
   "22": {
+    check(output) {
+      const [main, ...workers] = drawn(output);
+      assertAtOnce(workers);
+      assertFalling([workers[1]!.last, main!.last]);
+    },
+  },
+  "23": {
     check(output) {
       const [, far] = output.split("5 ms away");
       const [puts, putsAtOnce, gets, getsAtOnce] = durations(far!);

@@ -2,7 +2,7 @@
  * How much sooner is a database done when it is asked many things at once?
  *
  * ```sh
- * deno run --unstable-kv --allow-net=127.0.0.1 --allow-read=database.kv --allow-write=database.kv examples/22_database.ts
+ * deno run --unstable-kv --allow-net=127.0.0.1 --allow-read=database.kv --allow-write=database.kv examples/23_database.ts
  * ```
  *
  * You will see the same puts and gets one by one and at once: on Deno KV in a file, then on the same KV behind a server

@@ -1,0 +1,51 @@
+/**
+ * How do a few workers share the work of many?
+ *
+ * ```sh
+ * deno run --allow-net=127.0.0.1 examples/22_queue.ts
+ * ```
+ *
+ * You will see three workers take nine requests from a queue, each the next one when it is done with the last. Main puts
+ * them there, and has to wait when four are in the queue already, so that it never runs far ahead. When it has put the
+ * last one it shuts the queue down: the workers take what is left, and their loops end.
+ *
+ * @module
+ */
+
+import { gather, Queue, run, sleep } from "@weft/async";
+import { type Lane, timeline } from "./_draw.ts";
+
+/** A server that answers after as many ms as the path says. */
+const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
+  await sleep(Number(new URL(url).pathname.slice(1)));
+  return new Response("answer");
+});
+
+const REQUESTS = [100, 400, 200, 500, 100, 200, 300, 300, 300]; // ms that each takes
+const queue = new Queue<number>(4);
+
+/** Asks the server for one item after the other, until there are none; tells when, and for which. */
+async function work(label: string, signal: AbortSignal): Promise<Lane> {
+  const from = performance.now();
+  const done: number[] = [];
+  for await (const item of queue) {
+    const response = await fetch(`http://127.0.0.1:${server.addr.port}/${REQUESTS[item]}`, { signal });
+    await response.text();
+    done.push(item + 1);
+  }
+  return { label, spans: [{ from, to: performance.now(), kind: "wait" }], note: `requests ${done.join(", ")}` };
+}
+
+/** Puts all items into the queue. */
+async function produce(): Promise<Lane> {
+  const from = performance.now();
+  for (const item of REQUESTS.keys()) await queue.put(item);
+  queue.shutdown();
+  return { label: "main", spans: [{ from, to: performance.now(), kind: "wait" }], note: "puts" };
+}
+
+await run(async () => {
+  const workers = ["worker A", "worker B", "worker C"].map((label) => (signal: AbortSignal) => work(label, signal));
+  console.log(timeline(await gather([produce, ...workers])));
+});
+await server.shutdown();
