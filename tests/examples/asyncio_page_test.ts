@@ -116,7 +116,7 @@ const OBJECTS: Record<string, object> = {
 
 /** What the platform has, in the global scope. */
 const GLOBALS = words(`
-  Deno ReadableStream TextDecoderStream TransformStream Worker addEventListener clearImmediate clearTimeout performance
+  Array AsyncDisposableStack Deno ReadableStream TextDecoderStream TransformStream Worker addEventListener clearImmediate clearTimeout fetch performance
   queueMicrotask reportError setImmediate setTimeout`);
 
 const URL_OF_PAGE = new URL("../../examples/asyncio.md", import.meta.url);
@@ -157,6 +157,8 @@ function pathOf(code: string): [string, ...string[]] {
 
 /** What is wrong with code that begins with a path to something that has to exist. */
 async function problemOf(code: string, objects: Record<string, object>): Promise<string | undefined> {
+  // These are words of the language.
+  if (["for await", "async function*", "await using"].includes(code)) return;
   if (code.startsWith("node:")) return await import(code).then(() => undefined, String);
   const path = pathOf(code);
   const places = [weft, objects, Object.fromEntries(GLOBALS.map((name) => [name, Reflect.get(globalThis, name)]))];
