@@ -37,8 +37,13 @@ let lastYield = 0;
 
 function schedule(): void {
   scheduled = true;
+  inNextTurn(firstTurn);
+}
+
+function firstTurn(): void {
+  // Not earlier: behind the one that has scheduled it others may have computed.
   turnsLeft = Math.min(MOST_TURNS, 1 + Math.floor((performance.now() - lastYield) * TURNS_PER_MS));
-  inNextTurn(turn);
+  turn();
 }
 
 function turn(): void {

@@ -1,4 +1,4 @@
-import { isCancellation, scope, yieldNow } from "@weft/async";
+import { gather, isCancellation, scope, yieldNow } from "@weft/async";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { countedSignal, report, settle } from "../support.ts";
 
@@ -48,6 +48,24 @@ for (const budget of [undefined, 5]) {
     await server.shutdown();
   });
 }
+
+Deno.test("yieldNow() of many tasks that compute lets a request through after a few rounds", async () => {
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response("answer"));
+  let answer: string | undefined;
+  const asking = fetch(`http://127.0.0.1:${server.addr.port}`).then((response) => response.text());
+  void asking.then((text) => answer = text);
+  const rounds = await gather(Array.from({ length: 50 }, () => async () => {
+    let rounds = 0;
+    for (; answer === undefined && rounds < 30; rounds++) {
+      for (const end = performance.now() + 1; performance.now() < end;);
+      await yieldNow();
+    }
+    return rounds;
+  }));
+  assertEquals(await asking, "answer");
+  assert(Math.max(...rounds) < 8, `it took ${Math.max(...rounds)} rounds`);
+  await server.shutdown();
+});
 
 Deno.test({
   name: "yieldNow() in a loop lets signals of the system through",
