@@ -174,6 +174,25 @@ function onTimer(): void {
   else if (timer === undefined || heap[0]!.at < timerAt) schedule();
 }
 
+let looks = 0;
+
+/**
+ * Sees to it that what is due rings, now and then. Each wait calls it: while all waits are over as soon as they begin,
+ * their program never leaves its microtasks, and the platform never calls our timer.
+ */
+export function lookAtClock(): void {
+  if ((++looks & 1023) === 0 && live > 0 && heap[0]!.at <= performance.now()) runOutside(ringSoon);
+}
+
+// Not inside the wait that has looked: what rings runs the listeners of signals.
+function ringSoon(): void {
+  queueMicrotask(() => {
+    if (live === 0) return;
+    if (timer !== undefined) unschedule();
+    onTimer();
+  });
+}
+
 // Not at once: a loop of timeouts would make and clear a platform timer in each round.
 function tidyLater(): void {
   if (tidying) return;

@@ -14,7 +14,7 @@
 
 import { type AbortLink, attachToSignal } from "./abort_hub.ts";
 import { runInScope } from "./ambient.ts";
-import { type Alarm, arm, disarm } from "./clock.ts";
+import { type Alarm, arm, disarm, lookAtClock } from "./clock.ts";
 import { CancelledError, StragglerError } from "./errors.ts";
 import { combineFailures, isCancellationOf } from "./failures.ts";
 import { surface } from "./next_turn.ts";
@@ -102,6 +102,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     options: StructuredOptions | undefined,
     kind?: { shielded?: boolean; abandonable?: boolean },
   ) {
+    lookAtClock();
     this.#options = options === undefined ? null : { signal: options.signal, grace: options.grace ?? Infinity };
     this.scope = new Scope(outer, options?.name, kind?.shielded, kind?.abandonable);
     this.scope.keeper = this;

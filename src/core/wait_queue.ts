@@ -15,6 +15,7 @@
  */
 
 import { type AbortLink, attachToSignal } from "./abort_hub.ts";
+import { lookAtClock } from "./clock.ts";
 import { Link } from "./link.ts";
 import { Cancellable, type Scope } from "./scope.ts";
 import { checkWait } from "./validate.ts";
@@ -243,6 +244,7 @@ export function refusal(
   scope: Scope,
   signal?: AbortSignal,
 ): Promise<never> | null {
+  lookAtClock();
   if (scope.aborted) return Promise.reject(scope.reason);
   if (signal !== undefined && signal.aborted) {
     return Promise.reject(signal.reason);
