@@ -46,7 +46,8 @@ export { Sender, Sending, type WaitOptions };
  *
  * **Order**: first in, first out; the longest waiting sender and receiver come first, and no newcomer takes what was
  * handed to them. **Cancellation**: an aborted send has sent nothing and an aborted receive taken nothing; a value handed
- * over in the same turn is delivered. **Cost**: each operation is O(1), however many wait.
+ * over in the same turn is delivered. **Cost**: each operation is O(1), however many wait; a hand-over lets no IO through,
+ * so put `await yieldNow({ budget: 10 })` in a loop of many.
  *
  * @typeParam T The values.
  *

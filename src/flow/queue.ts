@@ -89,7 +89,7 @@ let setBuffer: <T>(queue: Queue<T>, buffer: Buffer<T>) => void;
  * **Order**: first in, first out; so are those who wait, and neither a newcomer nor `tryPut` and `tryGet` take what was
  * handed to one of them. **Cancellation**: an aborted `put` has put nothing, an aborted `get` has taken nothing; what was
  * handed over in the same turn counts as delivered. **Cost**: O(1) for each item; one that need not wait allocates a
- * promise.
+ * promise, and lets no IO through: in a loop of many such put `await yieldNow({ budget: 10 })`.
  *
  * @typeParam T The items; `undefined` may be one.
  *
@@ -201,6 +201,9 @@ export class Queue<T> implements AsyncIterable<T> {
   /**
    * Takes the next item, and waits for one if need be. One that is a promise is awaited, as everything that an async
    * function returns; `tryGet` and the iterator return it as it is.
+   *
+   * To give up waiting use the signal or `moveOnAfter`: in a `Promise.race` the wait that has lost takes the next item,
+   * and nobody gets it.
    *
    * @param options Its signal.
    * @returns The item.

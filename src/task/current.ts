@@ -52,6 +52,10 @@ export function currentTask(): Task<unknown> | undefined {
 /**
  * Returns the signal of the scope that the caller runs in, for `fetch` and `Deno.*`.
  *
+ * **Cancellation**: a signal ends with its scope. What goes on behind that, such as reading the body of a response that
+ * an inner `timeout` or `gather` has returned, no outer abort reaches: read it in the same scope, or give `fetch`
+ * `AbortSignal.any([outer, inner])`.
+ *
  * @returns The signal; outside of all scopes one that never aborts.
  *
  * @example Read a file that a timeout can cut short

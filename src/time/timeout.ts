@@ -115,8 +115,9 @@ function check(
  * Runs `fn` with a deadline. When it passes, the scope of `fn` is aborted, and once `fn` has ended the call rejects.
  *
  * **Failure**: the error of `fn` wins, with the timeout as its `cause` where it has none. **Cancellation**: a value
- * that `fn` returns counts, even when it is late; an abort from outside rejects with that reason. **Cost**: no
- * platform timer of its own.
+ * that `fn` returns counts, even when it is late; an abort from outside rejects with that reason. What can be cut
+ * short are waits of this package, and what is given the signal; all else is waited for. **Cost**: no platform timer of
+ * its own.
  *
  * @typeParam T What `fn` returns.
  * @param ms How many ms it may take. `Infinity` never passes; zero or less passes at the first wait.
