@@ -119,7 +119,7 @@ class Cleanup {
  * import { cleanup } from "@weft/async";
  *
  * const path = await Deno.makeTempFile();
- * await using _remove = cleanup(() => Deno.remove(path), { timeout: 1000 });
+ * await using _remove = cleanup(() => Deno.remove(path));
  * await Deno.writeTextFile(path, "half done");
  * ```
  */
