@@ -123,8 +123,9 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
  * scope.
  *
  * **Cancellation**: SIGINT or SIGTERM aborts it; when everything has unwound, the signal is raised again, so that
- * the shell sees 130 or 143. A second signal ends the process at once. **Failure**: the error of `main` as it is;
- * with failures of what it left behind, an `AggregateError` with that of `main` first.
+ * the shell sees 130 or 143. A second signal ends the process at once. Listeners of the program are called too, and
+ * keep it from neither. **Failure**: the error of `main` as it is; with failures of what it left behind, an
+ * `AggregateError` with that of `main` first.
  *
  * @typeParam T What `main` returns.
  * @param main The function, called with the signal of its task.

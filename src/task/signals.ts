@@ -24,8 +24,8 @@ const NUMBERS: Record<string, number> = {
   SIGBREAK: 21,
 };
 
-/** How long a signal to oneself may take to arrive, in ms; when the program listens for it too, it ends nothing. */
-const ARRIVAL = 1000;
+/** How long a signal to oneself may take to end the process, in ms. It never does when the program listens for it. */
+const ARRIVAL = 250;
 
 class SignalHub {
   readonly #process: ProcessLike;
@@ -33,6 +33,8 @@ class SignalHub {
   // The scopes of the runs that a signal aborts. Invariant: the listener is on the process ⇒ not empty.
   readonly #runs = new Set<Scope>();
   #received: { signal: string; reason: CancelledError } | null = null;
+  // Not null ⇔ a signal is about to end the process. Then nothing listens any more.
+  #end: Promise<never> | null = null;
 
   constructor(process: ProcessLike) {
     this.#process = process;
@@ -40,7 +42,7 @@ class SignalHub {
   }
 
   readonly #listener = (signal: string): void => {
-    if (this.#received !== null) return this.#raise(signal);
+    if (this.#received !== null) return void (this.#end = this.#raise(signal));
     const reason = new CancelledError(`The process received ${signal}`);
     this.#received = { signal, reason };
     abortAll(this.#runs, reason);
@@ -50,30 +52,37 @@ class SignalHub {
   add(scope: Scope): void {
     if (this.#received !== null) scope.abort(this.#received.reason);
     this.#runs.add(scope);
-    if (this.#runs.size > 1) return;
+    if (this.#runs.size > 1 || this.#end !== null) return;
     runOutside(() => this.#names.forEach((name) => this.#process.on(name, this.#listener)));
   }
 
-  /** Takes that back. After the last run that a signal has aborted, raises it again and waits for it to arrive. */
+  /** Takes that back. After the last run that a signal has aborted, raises it again and waits for the end. */
   remove(scope: Scope): Promise<void> | undefined {
-    if (!this.#runs.delete(scope) || this.#runs.size > 0) return;
+    if (!this.#runs.delete(scope)) return;
+    if (this.#end !== null) return this.#end;
+    if (this.#runs.size > 0) return;
     if (this.#received === null) return this.#unlisten();
-    this.#raise(this.#received.signal);
-    // It comes from another thread. Meanwhile the program must not end, or fail with the abort, for itself.
-    return new Promise((ring) => arm({ ring }, ARRIVAL));
+    return this.#end = this.#raise(this.#received.signal);
   }
 
-  /** Ends the process as the signal would have without us, so that the shell sees it. */
-  #raise(signal: string): void {
+  /**
+   * Ends the process as the signal would have without us, so that the shell sees it. What it returns never settles:
+   * the signal comes from another thread, and meanwhile the program must not end, or fail with the abort, for itself.
+   */
+  #raise(signal: string): Promise<never> {
     const process = this.#process;
+    // The status that a shell shows for the signal.
+    const exit = () => process.exit(128 + (NUMBERS[signal] ?? 0));
     this.#unlisten();
-    this.#received = null;
+    // A listener of the program may take the signal.
+    arm({ ring: exit }, ARRIVAL);
     try {
       process.kill(process.pid, signal);
     } catch {
-      // Not permitted, or a platform without this signal: the status that a shell would show for it.
-      process.exit(128 + (NUMBERS[signal] ?? 0));
+      // Not permitted, or a platform without this signal.
+      exit();
     }
+    return new Promise(() => {});
   }
 
   #unlisten(): undefined {

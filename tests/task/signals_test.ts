@@ -182,6 +182,43 @@ Deno.test({
 });
 
 Deno.test({
+  name: "run() ends the process on a second signal also when the program listens for it itself",
+  ignore,
+  async fn() {
+    const { program } = await ready("deafListening");
+    program.kill("SIGINT");
+    assertEquals([await program.line(), await program.line()], ["listener", "first signal"]);
+    program.kill("SIGINT");
+    const end = { ...endedBy("SIGINT", "listener", "listener"), signal: null };
+    assertEquals(await program.end(), end);
+  },
+});
+
+Deno.test({
+  name: "run() ends the process after its cleanup also when the program listens for the signal itself",
+  ignore,
+  async fn() {
+    const { program } = await ready("cleanupListening");
+    program.kill("SIGTERM");
+    const end = { ...endedBy("SIGTERM", "listener", "main is cleaned up", "listener"), signal: null };
+    assertEquals(await program.end(), end);
+  },
+});
+
+Deno.test({
+  name: "run() that ends while a second signal ends the process settles no more",
+  ignore,
+  async fn() {
+    const { program } = await ready("endListening");
+    program.kill("SIGINT");
+    assertEquals(await program.line(), "listener: 1");
+    program.kill("SIGINT");
+    const end = { ...endedBy("SIGINT", "listener: 2", "listener: 3"), signal: null };
+    assertEquals(await program.end(), end);
+  },
+});
+
+Deno.test({
   name: "run() of two copies of the package in one program takes one signal for one",
   ignore,
   async fn() {

@@ -118,6 +118,34 @@ const programs: Record<string, () => unknown> = {
     console.log("never");
   },
 
+  /** Hears signals itself, too, and ignores the first. */
+  deafListening() {
+    Deno.addSignalListener("SIGINT", () => console.log("listener"));
+    return programs.deaf!();
+  },
+
+  /** Hears signals itself, too, and does nothing about them. */
+  async cleanupListening() {
+    Deno.addSignalListener("SIGTERM", () => console.log("listener"));
+    await run(() => work());
+    console.log("never");
+  },
+
+  /** Ends its runs on the second signal, and begins another while that is raised again. */
+  async endListening() {
+    const end = Promise.withResolvers<void>();
+    let count = 0;
+    const never = () => console.log("never");
+    Deno.addSignalListener("SIGINT", () => {
+      console.log(`listener: ${++count}`);
+      if (count === 2) end.resolve();
+      if (count === 3) run(never).finally(never);
+    });
+    const other = run(() => end.promise).finally(never);
+    await run(() => (console.log("ready"), end.promise)).finally(never);
+    await other;
+  },
+
   async copies() {
     const copy: { run: typeof run } = await import(Deno.args[1]!);
     const slow = run(() => work("slow", 5));
