@@ -68,7 +68,8 @@ export type Completed<T> = PromiseSettledResult<T> & CompletedPlace;
  * **Order**: everything starts at the call, in order; values come in order of completion. **Failure**: the first one
  * aborts the rest, and is thrown once what had completed before was read and the rest has ended. **Cancellation**: an
  * abort of the scope of the call aborts the work; one of the scope that reads ends only that read, and one may go on
- * reading. `break` aborts the rest and waits for it.
+ * reading. `break` aborts the rest and waits for it. The end of the scope of the call does so too: what had completed
+ * then goes to `onDiscard` or, without one, can still be read; after that, reading on throws a `CancelledError`.
  *
  * @typeParam E The entries.
  * @param entries Functions and promises: an iterable, read to its end first, or a record.

@@ -55,7 +55,9 @@ const DEFAULT_CONCURRENCY = 10;
  * taken and not read. **Failure**: of `fn` or of the source: aborts the rest, and is thrown once what had completed
  * before (with `ordered`: stands before) was read and the rest has ended. **Cancellation**: an abort of the scope of the
  * call aborts the work; one of the scope that reads ends only that read. `break` aborts the rest, waits for it, and
- * closes the source. The source runs in the scope too, so one that waits in its `finally` needs `shield`.
+ * closes the source. The end of the scope of the call does so too: what had completed then goes to `onDiscard` or,
+ * without one, can still be read; after that, reading on throws a `CancelledError`. The source runs in the scope too, so
+ * one that waits in its `finally` needs `shield`.
  *
  * @typeParam I The items.
  * @typeParam O What `fn` returns.

@@ -84,6 +84,9 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   #stopped = false;
   #pumping = false;
   #outcome: { error: unknown } | "done" | null = null;
+  // What a reader is told after the rest, because the end of the scope around has cost it results.
+  #loss: { error: CancelledError } | null = null;
+  #surfaced = false;
   #place: Scope | null = null;
 
   constructor(
@@ -135,6 +138,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   /** Ends the stream before its end, and waits until nothing of it runs. */
   async stop(): Promise<void> {
     this.#stopped = true;
+    this.#loss = null;
     this.#drop();
     if (this.#outcome === null) {
       this.scope.abort(
@@ -159,7 +163,9 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   }
 
   override abandoned(): void {
-    void this.stop();
+    // It hears of it again whenever another child of that scope has ended.
+    if (this.#stopped || this.#loss !== null) return;
+    this.scope.abort(this.#lose());
   }
 
   protected override stragglers(): string[] {
@@ -237,9 +243,9 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     });
   }
 
-  /** Whether a further result is for the reader, not for nobody: after a failure and when the reader has left. */
+  /** Whether a further result is for the reader, not for nobody: after a failure, and when either side has left. */
   get #wanted(): boolean {
-    return this.failures === null && !this.#stopped && this.state === "open";
+    return this.failures === null && !this.#stopped && this.#loss === null && this.state === "open";
   }
 
   #settled(slot: Slot<R>, value: R): void {
@@ -308,7 +314,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
       reader !== null;
       reader = this.#readers.head()
     ) {
-      const failure = this.takeFailure();
+      const failure = this.#takeEnd();
       if (failure !== null) reader.claim.fail(failure.error);
       else reader.claim.grant({ done: true, value: undefined });
     }
@@ -316,9 +322,16 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   }
 
   #takeOutcome(): Promise<IteratorResult<R, undefined>> {
-    const failure = this.#stopped ? null : this.takeFailure();
+    const failure = this.#stopped ? null : this.#takeEnd();
     if (failure !== null) return Promise.reject(failure.error);
     return Promise.resolve({ done: true, value: undefined });
+  }
+
+  /** What a reader who has read all that is ready gets instead of `done`, once. */
+  #takeEnd(): { error: unknown } | null {
+    const end = this.takeFailure() ?? this.#loss;
+    this.#loss = null;
+    return end;
   }
 
   /** The failure, not the cancellation, that the stream ended with and nobody has been given. */
@@ -332,12 +345,12 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   #keepPlace(): void {
     const discards = this.#options?.onDiscard !== undefined && this.#slots.size > 0;
     if (!discards && this.#unreadFailure === null) return;
-    if (this.#outer.ended) return this.#forsake();
+    if (this.#outer.ended) return this.#orphan();
     this.#place = new Scope(this.#outer, this.label, true, true);
     this.#place.keeper = {
       aborted() {},
       childless() {},
-      abandoned: () => this.#forsake(),
+      abandoned: () => this.#orphan(),
     };
   }
 
@@ -346,12 +359,32 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     this.#place = null;
   }
 
-  /** Nobody will read any more. */
+  /** The reader has left. */
   #forsake(): void {
     this.#drop();
+    this.#surface();
+  }
+
+  /** The scope around has ended after the stream. */
+  #orphan(): void {
+    if (this.#options?.onDiscard !== undefined && this.#slots.size > 0) this.#lose();
+    this.#surface();
+  }
+
+  /** The scope around has ended. Nobody may be left to read: what has an owner goes back, the rest can still be read. */
+  #lose(): CancelledError {
+    const error = new CancelledError(`${this.label} was left before its end: the scope it was made in has ended`);
+    this.#loss = { error };
+    if (this.#options?.onDiscard !== undefined) this.#drop();
+    return error;
+  }
+
+  #surface(): void {
     this.#releasePlace();
     const failure = this.#unreadFailure;
-    // Until then `await using` may take it.
-    if (failure !== null) surface(failure.error, () => this.#outcome === "done");
+    if (failure === null || this.#surfaced) return;
+    this.#surfaced = true;
+    // Until then a reader or `await using` may take it.
+    surface(failure.error, () => this.#outcome === "done");
   }
 }

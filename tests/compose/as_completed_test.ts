@@ -375,6 +375,39 @@ Deno.test("asCompleted() that has ended gives what is unread to onDiscard when t
   assertEquals(log, ["reads first", "scope ends", "discards unread"]);
 });
 
+Deno.test("asCompleted() whose scope ends before it throws to whoever reads on, after what had completed", async () => {
+  const log: string[] = [];
+  const results = await timeout(60_000, () => asCompleted([() => "first", () => sleepForever()]));
+  for (let i = 0; i < 3; i++) await report(log, results.next());
+  assertEquals(log, [
+    `returns {"done":false,"value":"first"}`,
+    "throws AbortError: asCompleted was left before its end: the scope it was made in has ended",
+    `returns {"done":true}`,
+  ]);
+});
+
+Deno.test("asCompleted() that has ended before its scope can be read to its end outside", async () => {
+  const results = await timeout(60_000, () => asCompleted([() => "first", () => "second"]));
+  assertEquals(await Array.fromAsync(results), ["first", "second"]);
+});
+
+Deno.test("asCompleted() that has ended throws to whoever reads what its scope has given to onDiscard", async () => {
+  for (const turns of [0, 1]) {
+    const log: string[] = [];
+    const results = await timeout(60_000, async () => {
+      const results = asCompleted([() => "first"], { onDiscard: (value) => log.push(`discards ${value}`) });
+      await settle(turns);
+      return results;
+    });
+    for (let i = 0; i < 2; i++) await report(log, results.next());
+    assertEquals(log, [
+      "discards first",
+      "throws AbortError: asCompleted was left before its end: the scope it was made in has ended",
+      `returns {"done":true}`,
+    ]);
+  }
+});
+
 Deno.test("asCompleted() surfaces a failure that was never read when the scope around ends", async () => {
   const log: string[] = [];
   using _ = logUnhandled(log);

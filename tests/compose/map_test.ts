@@ -634,6 +634,230 @@ Deno.test("map() that was never read does not keep the scope around from ending"
   assertEquals(log, ["returns undefined"]);
 });
 
+const ORPHANED = "AbortError: map was left before its end: the scope it was made in has ended";
+
+Deno.test("map() first read after its scope has ended throws, and never opens its source", async () => {
+  const log: string[] = [];
+  const results = await timeout(60_000, () => map(naturals(log), double));
+  for (let i = 0; i < 2; i++) await report(log, results.next());
+  assertEquals(log, [`throws ${ORPHANED}`, `returns {"done":true}`]);
+});
+
+Deno.test("map() read on after its scope has ended hands out what had completed, then throws", async () => {
+  for (const ordered of [false, true]) {
+    const log: string[] = [];
+    const results = await timeout(60_000, async () => {
+      const results = map([0, 1, 2], (n) => n === 2 ? sleepForever() : n, { ordered });
+      await report(log, results.next());
+      return results;
+    });
+    for (let i = 0; i < 3; i++) await report(log, results.next());
+    assertEquals(log, [
+      `returns {"done":false,"value":0}`,
+      `returns {"done":false,"value":1}`,
+      `throws ${ORPHANED}`,
+      `returns {"done":true}`,
+    ]);
+  }
+});
+
+Deno.test("map() with onDiscard gives away what is not read when its scope ends, and then throws", async () => {
+  const log: string[] = [];
+  const deaf = steered<string>(log, "deaf", { deaf: true });
+  const work = [() => "read", () => "unread", deaf.work];
+  const { promise, resolve } = Promise.withResolvers<AsyncIterator<string>>();
+  const ended = scope(async () => {
+    const results = map(work, (work) => work(), { onDiscard: (value) => log.push(`discards ${value}`) });
+    await report(log, results.next());
+    resolve(results);
+  });
+  const results = await promise;
+  await settle();
+  deaf.succeed("late");
+  await ended;
+  for (let i = 0; i < 2; i++) await report(log, results.next());
+  assertEquals(log, [
+    "deaf starts",
+    `returns {"done":false,"value":"read"}`,
+    "discards unread",
+    "deaf ends",
+    "discards late",
+    `throws ${ORPHANED}`,
+    `returns {"done":true}`,
+  ]);
+});
+
+Deno.test("map() inside a generator that is read through a timeout for each item loses nothing silently", async () => {
+  const log: string[] = [];
+  const lines = async function* () {
+    for await (const n of map(naturals(), async (n) => (await settle(1), n), { concurrency: 3 })) yield n;
+  };
+  const source = lines();
+  const read = async () => {
+    while (!(await timeout(60_000, () => source.next())).done);
+  };
+  await report(log, read());
+  assertEquals(log, [`throws ${ORPHANED}`]);
+});
+
+Deno.test("map() throws to one of the readers who wait from outside when its scope ends, after the join", async () => {
+  const log: string[] = [];
+  const a = steered(log, "a");
+  const { promise, resolve } = Promise.withResolvers<AsyncIterator<void>>();
+  const gate = Promise.withResolvers<void>();
+  const ended = scope(async () => {
+    resolve(map([0], a.work, { name: "lines" }));
+    await gate.promise;
+  });
+  const results = await promise;
+  const readers = [1, 2].map(() => report(log, results.next()));
+  gate.resolve();
+  await Promise.all([ended, ...readers]);
+  assertEquals(log, [
+    "a starts",
+    "a is cancelled",
+    "a has unwound",
+    `throws ${ORPHANED.replace("map", 'map "lines"')}`,
+    `returns {"done":true}`,
+  ]);
+});
+
+Deno.test("map() throws what failed while its scope ended it to whoever reads on, so that nothing surfaces", async () => {
+  for (const settled of [false, true]) {
+    const log: string[] = [];
+    using _ = logUnhandled(log);
+    const results = await timeout(60_000, async () => {
+      const results = map([0, 1], failingCleanup, { settled });
+      await results.next();
+      return results;
+    });
+    for (let i = 0; i < 2; i++) await report(log, results.next());
+    await settle();
+    assertEquals(log, ["throws Error: while it unwinds", `returns {"done":true}`]);
+  }
+});
+
+Deno.test("map() surfaces what failed while its scope ended it once, and throws it to whoever reads later", async () => {
+  const log: string[] = [];
+  using _ = logUnhandled(log);
+  const results = await timeout(60_000, async () => {
+    const results = map([0, 0, 1], failingCleanup);
+    await results.next();
+    return results;
+  });
+  await settle();
+  for (let i = 0; i < 3; i++) await report(log, results.next());
+  await results.return();
+  await settle();
+  assertEquals(log, [
+    "surfaces Error: while it unwinds",
+    `returns {"done":false,"value":0}`,
+    "throws Error: while it unwinds",
+    `returns {"done":true}`,
+  ]);
+});
+
+Deno.test("map() surfaces a failure once, though it is left after its scope has ended", async () => {
+  const unhandled = await unhandledIn(async () => {
+    const results = await timeout(60_000, async () => {
+      const results = map([0, 1], failingCleanup);
+      await results.next();
+      return results;
+    });
+    await settle();
+    await results.return();
+  });
+  assertEquals(unhandled.map(String), ["Error: while it unwinds"]);
+});
+
+Deno.test("map() left after its scope has ended is done, quietly", async () => {
+  const unhandled = await unhandledIn(async () => {
+    const make = () => timeout(60_000, () => map(naturals(), double));
+    const left = await make();
+    assertEquals(await left.return(), { done: true, value: undefined });
+    assertEquals(await left.next(), { done: true, value: undefined });
+    await using _disposed = await make();
+    await make();
+  });
+  assertEquals(unhandled, []);
+});
+
+Deno.test("map() left while its scope ends it gives who waits the end, not an error", async () => {
+  const log: string[] = [];
+  const a = steered(log, "a");
+  const { promise, resolve } = Promise.withResolvers<AsyncIterableIterator<void>>();
+  const ended = scope(async () => {
+    const results = map([0], a.work);
+    resolve(results);
+    void results.next().catch(() => {});
+    await settle();
+  });
+  const results = await promise;
+  const reader = report(log, results.next());
+  while (!log.includes("a is cancelled")) await settle(1);
+  await results.return!();
+  await Promise.all([reader, ended]);
+  assertEquals(log, ["a starts", "a is cancelled", "a has unwound", `returns {"done":true}`]);
+});
+
+Deno.test("map() that was read to its end or left before its scope ended goes on saying that it is done", async () => {
+  const [read, left] = await timeout(60_000, async () => {
+    const read = map([1, 2], double);
+    await Array.fromAsync(read);
+    const left = map(naturals(), double);
+    for await (const _ of left) break;
+    return [read, left] as const;
+  });
+  assertEquals(await read.next(), { done: true, value: undefined });
+  assertEquals(await left.next(), { done: true, value: undefined });
+});
+
+Deno.test("map() that outlasts its grace when its scope ends surfaces that once, and throws it to whoever reads", async () => {
+  using time = new FakeTime();
+  const log: string[] = [];
+  using _ = logUnhandled(log);
+  const deaf = steered<string>(log, "deaf", { deaf: true });
+  const { promise, resolve } = Promise.withResolvers<AsyncIterator<string>>();
+  const ended = scope(async () => {
+    const results = map([() => "read", () => "unread", deaf.work], (work) => work(), { grace: 20 });
+    await report(log, results.next());
+    resolve(results);
+  });
+  const results = await promise;
+  await settle();
+  time.tick(20);
+  await ended;
+  deaf.succeed("late");
+  await settle();
+  for (let i = 0; i < 3; i++) await report(log, results.next());
+  const error = "StragglerError: Work in map still runs 20 ms after the abort: items[2]";
+  assertEquals(log, [
+    "deaf starts",
+    `returns {"done":false,"value":"read"}`,
+    "deaf ends",
+    `surfaces ${error}`,
+    `returns {"done":false,"value":"unread"}`,
+    `throws ${error}`,
+    `returns {"done":true}`,
+  ]);
+});
+
+Deno.test("map() whose scope was aborted, and has ended before it, throws the reason", async () => {
+  const log: string[] = [];
+  const a = steered(log, "a");
+  const { promise, resolve } = Promise.withResolvers<AsyncIterator<void>>();
+  const ended = scope(async (_signal, self) => {
+    const results = map([0], a.work);
+    resolve(results);
+    void results.next().catch(() => {});
+    await settle();
+    self.cancel("enough");
+  });
+  await ended;
+  await report(log, (await promise).next());
+  assertEquals(log, ["a starts", "a is cancelled", "a has unwound", "throws enough"]);
+});
+
 Deno.test("map() answers concurrent next() calls in order, and all of them at the end", async () => {
   const log: string[] = [];
   const a = steered<string>(log, "a");
