@@ -20,7 +20,7 @@
  */
 
 import { currentScope } from "./ambient.ts";
-import { isCancellationOf, setCause } from "./failures.ts";
+import { isCancellationOf, messageOf, setCause } from "./failures.ts";
 
 /** What an error of this package can be given besides its message. */
 export interface ErrorCause {
@@ -31,6 +31,19 @@ export interface ErrorCause {
 function withCause(message: string, { cause }: ErrorCause): string {
   if (cause === undefined) return message;
   return `${message}: ${cause instanceof Error ? cause.message : String(cause)}`;
+}
+
+/** The first of many parts of a message, which is not to grow with the work that it tells of. */
+function firstOf(parts: readonly string[], shown: number, separator: string): string {
+  if (parts.length <= shown) return parts.join(separator);
+  return `${parts.slice(0, shown).join(separator)}${separator}and ${parts.length - shown} more`;
+}
+
+/** What a message tells of failures: the only one in full, or the beginnings of the first three. */
+export function tellFailures(failures: readonly unknown[]): string {
+  if (failures.length === 1) return messageOf(failures[0]);
+  const beginning = (text: string) => text.length > 200 ? `${text.slice(0, 200)}…` : text;
+  return firstOf(failures.map((failure) => beginning(messageOf(failure))), 3, "; ");
 }
 
 /**
@@ -167,7 +180,7 @@ export class StragglerError extends AggregateError {
   ) {
     super(
       failures,
-      `Work in ${call} still runs ${grace} ms after the abort: ${stragglers.join(", ")}`,
+      `Work in ${call} still runs ${grace} ms after the abort: ${firstOf(stragglers, 10, ", ")}`,
       { cause: reason },
     );
     this.stragglers = stragglers;

@@ -5,8 +5,8 @@
  */
 
 import { currentScope, sharedState } from "../core/ambient.ts";
-import { CancelledError } from "../core/errors.ts";
-import { combineFailures, messageOf } from "../core/failures.ts";
+import { CancelledError, tellFailures } from "../core/errors.ts";
+import { combineFailures } from "../core/failures.ts";
 import { checkStructured, outsideAbort, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { checkFlag, checkFunction } from "../core/validate.ts";
@@ -58,11 +58,7 @@ export class LeftoverError extends AggregateError {
    */
   constructor(errors: readonly unknown[], result: unknown) {
     const tasks = errors.length === 1 ? "A task" : `${errors.length} tasks`;
-    super(
-      errors,
-      `${tasks} left at the end of run failed: ${errors.map(messageOf).join("; ")}`,
-      { cause: errors[0] },
-    );
+    super(errors, `${tasks} left at the end of run failed: ${tellFailures(errors)}`, { cause: errors[0] });
     this.result = result;
   }
 }

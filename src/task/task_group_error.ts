@@ -4,7 +4,7 @@
  * @module
  */
 
-import { messageOf } from "../core/failures.ts";
+import { tellFailures } from "../core/errors.ts";
 import { checkFunction } from "../core/validate.ts";
 
 /**
@@ -34,9 +34,11 @@ export class TaskGroupError extends AggregateError {
    */
   constructor(errors: readonly unknown[], label = "TaskGroup") {
     const count = errors.length === 1 ? "1 failure" : `${errors.length} failures`;
-    super(errors, `${count} in ${label}: ${errors.map(messageOf).join("; ")}`, {
-      cause: errors[0],
-    });
+    const prefix = `${count} in ${label}: `;
+    const failures = tellFailures(errors);
+    // The only failure of groups inside of each other would repeat it for each.
+    const repeats = errors.length === 1 && errors[0] instanceof TaskGroupError && failures.startsWith(prefix);
+    super(errors, repeats ? failures : prefix + failures, { cause: errors[0] });
   }
 
   /**

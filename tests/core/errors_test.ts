@@ -184,3 +184,11 @@ Deno.test("StragglerError tells the call, what still runs, the failures and the 
   assertEquals([error.name, error.stragglers, error.errors], ["StragglerError", ["a", "b"], [failure]]);
   assertStrictEquals(error.cause, reason);
 });
+
+Deno.test("StragglerError names the first of many, and tells how many more there are", () => {
+  const stragglers = Array.from({ length: 20_000 }, (_, i) => `page${i}`);
+  const error = new StragglerError("gather", stragglers, 50, [], "over");
+  const named = "page0, page1, page2, page3, page4, page5, page6, page7, page8, page9";
+  assertEquals(error.message, `Work in gather still runs 50 ms after the abort: ${named}, and 19990 more`);
+  assertEquals(error.stragglers, stragglers);
+});

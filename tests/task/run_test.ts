@@ -75,6 +75,16 @@ Deno.test("run() rejects with a LeftoverError that keeps the result when what wa
   assertStrictEquals(error.cause, failures[0]);
 });
 
+Deno.test("A LeftoverError tells the first of many failures, and how many more there are", () => {
+  const failures = Array.from({ length: 20_000 }, (_, i) => new Error(`failure ${i}`));
+  const error = new LeftoverError(failures, 42);
+  assertEquals(
+    error.message,
+    "20000 tasks left at the end of run failed: failure 0; failure 1; failure 2; and 19997 more",
+  );
+  assertEquals(error.errors, failures);
+});
+
 Deno.test("run() rejects with an AggregateError, that of main first, when main and what it left fail", async () => {
   const [ofMain, ofTask] = [new Error("main"), new Error("task")];
   const unhandled = await unhandledIn(async () => {

@@ -1,4 +1,4 @@
-import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertInstanceOf, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { EventEmitter, once } from "node:events";
 import { setTimeout } from "node:timers/promises";
@@ -191,7 +191,7 @@ Deno.test("TaskGroup.run() aborts siblings and body at the first failure, and ho
   assertEquals(error.name, "TaskGroupError");
   assertEquals(
     error.message,
-    "4 failures in TaskGroup: first; early cleanup; body cleanup; late cleanup",
+    "4 failures in TaskGroup: first; early cleanup; body cleanup; and 1 more",
   );
 });
 
@@ -203,6 +203,50 @@ Deno.test("TaskGroup.run() rejects with a TaskGroupError also for one failure", 
   );
   assertEquals([error.errors, error.cause], [[failure], failure]);
   assertEquals(error.message, `1 failure in TaskGroup "web": no luck`);
+});
+
+Deno.test("A TaskGroupError tells the first of many failures, and how many more there are", () => {
+  const failures = Array.from({ length: 20_001 }, (_, i) => new Error(`failure ${i}`));
+  const error = new TaskGroupError(failures, 'TaskGroup "web"');
+  assertEquals(
+    error.message,
+    '20001 failures in TaskGroup "web": failure 0; failure 1; failure 2; and 19998 more',
+  );
+  assertEquals(error.errors, failures);
+  const three = new TaskGroupError(failures.slice(0, 3));
+  assertEquals(three.message, "3 failures in TaskGroup: failure 0; failure 1; failure 2");
+});
+
+Deno.test("A TaskGroupError tells the beginning of each of several long failures, and the only one in full", () => {
+  const long = new Error("x".repeat(1000));
+  assertEquals(new TaskGroupError([long]).message, `1 failure in TaskGroup: ${long.message}`);
+  const beginning = `${"x".repeat(200)}…`;
+  assertEquals(
+    new TaskGroupError([long, "short", long]).message,
+    `3 failures in TaskGroup: ${beginning}; short; ${beginning}`,
+  );
+  let tree: Error = new Error("leaf");
+  for (let depth = 0; depth < 20; depth++) tree = new TaskGroupError([tree, tree, tree]);
+  assert(tree.message.length < 1000, `${tree.message.length} characters`);
+});
+
+Deno.test("TaskGroup.run() inside of others repeats nothing in the message of its only failure", async () => {
+  const nest = (depth: number, name?: string): Promise<void> =>
+    TaskGroup.run(
+      (group) => {
+        group.createTask(() => depth > 1 ? nest(depth - 1, name) : Promise.reject(new Error("no luck")));
+      },
+      name === undefined ? {} : { name },
+    );
+  const error = await assertRejects(() => nest(5), TaskGroupError);
+  assertEquals(error.message, "1 failure in TaskGroup: no luck");
+  assertEquals(error.errors.length, 1);
+  assertInstanceOf(error.errors[0], TaskGroupError);
+  const named = await assertRejects(
+    () => TaskGroup.run((group) => void group.createTask(() => nest(2, "pages")), { name: "site" }),
+    TaskGroupError,
+  );
+  assertEquals(named.message, '1 failure in TaskGroup "site": 1 failure in TaskGroup "pages": no luck');
 });
 
 Deno.test("TaskGroup.run() holds a failure once that the body passes on from a task", async () => {
