@@ -20,8 +20,9 @@ export function checkDeadlock(promise: unknown, scope: Scope): void {
 }
 
 /**
- * Counts as having waited for `promise`: its failure never becomes an unhandled rejection. Other thenables are left
- * alone, because they may begin their work when they are asked.
+ * Counts as having waited for `promise`: its failure never becomes an unhandled rejection. Where a wait is refused, that
+ * would be the rule: what is made in an aborted scope fails with the abort. Other thenables are left alone, because
+ * they may begin their work when they are asked.
  */
 export function ignoreFailure(promise: unknown): void {
   if (promise instanceof Awaitable) observeForeign(promise.promise);

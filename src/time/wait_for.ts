@@ -32,8 +32,10 @@ const waits: Waitable<Alarm> = {
  * Waits for a promise that knows nothing of scopes, so that the wait can be cancelled or run out of time. The
  * promise itself goes on.
  *
- * **Cancellation**: rejects with the reason. **Cost**: waiting again and again for a long-lived promise leaves nothing
- * on it.
+ * **Failure**: what the promise fails with, as it is. When the wait has been given up, or was refused because its scope
+ * is aborted already, only those who await the promise elsewhere are told of it, as with `Promise.race`: what must not
+ * be missed is awaited in a `shield`. **Cancellation**: rejects with the reason. **Cost**: waiting again and again for
+ * a long-lived promise leaves nothing on it.
  *
  * @typeParam T What the promise comes to.
  * @param promise A promise or another thenable.

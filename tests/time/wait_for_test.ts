@@ -1,4 +1,14 @@
-import { createTask, Future, InvalidStateError, isCancellation, scope, TimeoutError, waitFor } from "@weft/async";
+import {
+  createTask,
+  Future,
+  InvalidStateError,
+  isCancellation,
+  scope,
+  shield,
+  sleep,
+  TimeoutError,
+  waitFor,
+} from "@weft/async";
 import { assertEquals, assertInstanceOf, assertRejects, assertStrictEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { countedSignal, report, settle, unhandledIn } from "../support.ts";
@@ -118,6 +128,28 @@ Deno.test("waitFor() makes no failure of the promise an unhandled rejection once
     future.setException(new Error("late"));
   });
   assertEquals(seen, []);
+});
+
+Deno.test("waitFor() in an aborted scope surfaces nothing of a promise that the abort has made fail, too", async () => {
+  const log: string[] = [];
+  const close = async () => await sleep(1);
+  const seen = await unhandledIn(() =>
+    scope(async (_signal, self) => {
+      self.cancel("enough");
+      await report(log, waitFor(close()));
+    })
+  );
+  assertEquals([log, seen], [["throws enough"], []]);
+});
+
+Deno.test("waitFor() in a shield throws what the promise fails with, in an aborted scope too", async () => {
+  const log: string[] = [];
+  const flush = () => settle(1).then(() => Promise.reject(new Error("not flushed")));
+  await scope(async (_signal, self) => {
+    self.cancel();
+    await report(log, shield(() => waitFor(flush())));
+  });
+  assertEquals(log, ["throws Error: not flushed"]);
 });
 
 Deno.test("waitFor() does not ask a thenable anything when it may not begin", async () => {
