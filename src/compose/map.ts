@@ -18,9 +18,10 @@
 
 import { observe } from "../core/structured_call.ts";
 import { checkStructured, type StructuredOptions } from "../core/structured_call.ts";
-import { checkCount, checkFlag, checkFunction, wrongKind } from "../core/validate.ts";
+import { checkCount, checkFlag, checkFunction } from "../core/validate.ts";
 import { checkDiscard, type DiscardOptions } from "./entries.ts";
 import { Results, streamResults } from "./results.ts";
+import { openerOf } from "./stream_source.ts";
 
 export { type DiscardOptions, Results, type StructuredOptions };
 
@@ -56,12 +57,15 @@ const DEFAULT_CONCURRENCY = 10;
  * before (with `ordered`: stands before) was read and the rest has ended. **Cancellation**: an abort of the scope of the
  * call aborts the work; one of the scope that reads ends only that read. `break` aborts the rest, waits for it, and
  * closes the source. The end of the scope of the call does so too: what had completed then goes to `onDiscard` or,
- * without one, can still be read; after that, reading on throws a `CancelledError`. The source runs in the scope too, so
- * one that waits in its `finally` needs `shield`.
+ * without one, can still be read; after that, reading on throws a `CancelledError`.
+ *
+ * The source runs in the scope too, and its end is waited for: a generator that waits in its `finally` needs `shield`, and
+ * one that may wait for ever for something foreign has to pass it `currentSignal()`, or `grace` has to give it up. A
+ * `ReadableStream` is cancelled at once, also while it is silent.
  *
  * @typeParam I The items.
  * @typeParam O What `fn` returns.
- * @param source An iterable or async iterable; it may be slow, and it may never end.
+ * @param source An iterable, async iterable or `ReadableStream`; it may be slow, and it may never end.
  * @param fn Called with the item, the signal and the index.
  * @param options Concurrency, ordered, settled, signal, name, grace, onDiscard.
  * @returns An async iterator, to be read with `for await`.
@@ -107,7 +111,7 @@ export function map<I>(
   options?: MapOptions,
 ): Results<unknown> {
   const { concurrency = DEFAULT_CONCURRENCY } = Object(options) as MapOptions;
-  const open = openerOf(source);
+  const open = openerOf("map", source);
   checkFunction("map", "fn", fn);
   checkStructured("map", options);
   checkDiscard("map", options);
@@ -138,19 +142,4 @@ export function map<I>(
     options,
     false,
   );
-}
-
-function openerOf<I>(
-  source: Iterable<I> | AsyncIterable<I>,
-): () => Iterator<I> | AsyncIterator<I> {
-  const { [Symbol.asyncIterator]: openAsync, [Symbol.iterator]: openSync } = Object(source) as
-    & Partial<AsyncIterable<I>>
-    & Partial<Iterable<I>>;
-  if (typeof openAsync === "function") {
-    return () => openAsync.call(source as AsyncIterable<I>);
-  }
-  if (typeof openSync === "function") {
-    return () => openSync.call(source as Iterable<I>);
-  }
-  throw wrongKind("map", "source", "an iterable or async iterable", source);
 }

@@ -22,15 +22,14 @@ import { Scope } from "../core/scope.ts";
 import { StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import { discard, type DiscardOptions } from "./entries.ts";
-import { type SourceReader, StreamSource } from "./stream_source.ts";
+import { type Opener, type SourceReader, StreamSource } from "./stream_source.ts";
 
 /** What a stream works on. */
 export interface StreamPlan<I, R> {
   readonly kind: string;
   /** What messages call the work for one item. */
   name(index: number): string;
-  /** Begins to read the source. */
-  open(): Iterator<I> | AsyncIterator<I>;
+  readonly open: Opener<I>;
   /** Starts the work for one item. */
   start(
     item: I,
@@ -371,7 +370,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     this.#surface();
   }
 
-  /** The scope around has ended. Nobody may be left to read: what has an owner goes back, the rest can still be read. */
+  /** The scope around has ended, and perhaps nobody reads any more: what has an owner goes back, the rest stays. */
   #lose(): CancelledError {
     const error = new CancelledError(`${this.label} was left before its end: the scope it was made in has ended`);
     this.#loss = { error };

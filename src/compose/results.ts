@@ -29,7 +29,7 @@ export class Results<R> implements AsyncIterableIterator<R, undefined, unknown> 
    * Returns the next result, and waits for it if need be.
    *
    * **Cancellation**: an abort of the scope that reads takes nothing; one may go on reading. Outside the scope that the
-   * results were made in, which aborts them when it ends, one reads what had completed by then, then a `CancelledError`.
+   * results were made in, which aborts them when it ends, one gets what had completed by then, and a `CancelledError`.
    *
    * @returns The result, or `done`.
    * @throws What failed, after what had completed before was read.

@@ -32,17 +32,58 @@ export interface SourceReader<I> {
   lateFailure(error: unknown): void;
 }
 
+/** Begins to read what one iterates over, for the scope of whoever reads. */
+export type Opener<I> = (scope: Scope) => Iterator<I> | AsyncIterator<I>;
+
+/** How to read `source`. Throws when it is nothing that can be read. */
+export function openerOf<I>(action: string, source: Iterable<I> | AsyncIterable<I>): Opener<I> {
+  const { [Symbol.asyncIterator]: openAsync, [Symbol.iterator]: openSync, getReader, locked } = Object(source) as
+    & Partial<AsyncIterable<I>>
+    & Partial<Iterable<I>>
+    & Partial<ReadableStream<I>>;
+  if (typeof getReader === "function" && typeof locked === "boolean") {
+    return (scope) => readStream(source as ReadableStream<I>, scope);
+  }
+  if (typeof openAsync === "function") return () => openAsync.call(source as AsyncIterable<I>);
+  if (typeof openSync === "function") return () => openSync.call(source as Iterable<I>);
+  throw wrongKind(action, "source", "an iterable or async iterable", source);
+}
+
+/**
+ * Reads a stream as its own iterator does, but without putting off `return` until `next` has settled, which in a silent
+ * stream is never.
+ */
+function readStream<I>(stream: ReadableStream<I>, scope: Scope): AsyncIterator<I, undefined> {
+  const reader = stream.getReader();
+  return {
+    next: () =>
+      reader.read().then((step) => {
+        if (step.done) reader.releaseLock();
+        return step as IteratorResult<I, undefined>;
+      }, (error) => {
+        reader.releaseLock();
+        throw error;
+      }),
+    return() {
+      const cancelled = reader.cancel(scope.reason);
+      // Nothing is read any more: that has settled with the call.
+      reader.releaseLock();
+      return cancelled.then(() => ({ done: true, value: undefined }));
+    },
+  };
+}
+
 /** The source of one stream. */
 export class StreamSource<I> {
   readonly #reader: SourceReader<I>;
   readonly #kind: string;
-  readonly #open: () => Iterator<I> | AsyncIterator<I>;
+  readonly #open: Opener<I>;
   #iterator: Iterator<I> | AsyncIterator<I> | null = null;
   #state: "unopened" | "open" | "pulling" | "closing" | "closed" = "unopened";
   // Whether code of the source is on the stack.
   #inSource = false;
 
-  constructor(reader: SourceReader<I>, kind: string, open: () => Iterator<I> | AsyncIterator<I>) {
+  constructor(reader: SourceReader<I>, kind: string, open: Opener<I>) {
     this.#reader = reader;
     this.#kind = kind;
     this.#open = open;
@@ -61,7 +102,7 @@ export class StreamSource<I> {
   open(): boolean {
     if (this.#state !== "unopened") return false;
     this.#state = "open";
-    return this.#ask(() => this.#iterator = this.#open());
+    return this.#ask(() => this.#iterator = this.#open(this.#reader.scope));
   }
 
   /** Asks for a step. The caller has looked at `ready`. */

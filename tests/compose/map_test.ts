@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { currentSignal, map, moveOnAfter, scope, shield, sleep, sleepForever, timeout } from "@weft/async";
+import { currentSignal, gather, map, moveOnAfter, scope, shield, sleep, sleepForever, timeout } from "@weft/async";
 import { countedSignal, logUnhandled, report, settle, steered, unhandledIn } from "../support.ts";
 
 /** 0, 1, 2 and so on without end; tells `log` of what is taken and of the end. */
@@ -459,6 +459,162 @@ Deno.test("map() surfaces what a next() that was under way fails with after the 
   assertEquals(log, ["surfaces Error: too late"]);
 });
 
+/** A stream of those lines that is silent after them, and tells `log` why it is cancelled. */
+function silentAfter(lines: string[], log: string[]): ReadableStream<string> {
+  return new ReadableStream({
+    start(controller) {
+      for (const line of lines) controller.enqueue(line);
+    },
+    async cancel(reason) {
+      log.push(`cancel: ${reason}`);
+      await settle();
+      log.push("cancelled");
+    },
+  });
+}
+
+Deno.test("map() over a stream that is silent ends with the timeout around it, and cancels the stream", async () => {
+  using time = new FakeTime();
+  const log: string[] = [];
+  const stream = silentAfter(["one line"], log);
+  const done = report(
+    log,
+    timeout(10, async () => {
+      for await (const line of map(stream, (line) => line)) log.push(`reads ${line}`);
+    }),
+  );
+  await settle();
+  time.tick(10);
+  await done;
+  const error = "TimeoutError: timeout took longer than 10 ms";
+  assertEquals(log, ["reads one line", `cancel: ${error}`, "cancelled", `throws ${error}`]);
+  assertEquals(stream.locked, false);
+});
+
+Deno.test("map() over a stream that is silent can be left with break, and joins its cancellation", async () => {
+  const log: string[] = [];
+  const stream = silentAfter(["one line"], log);
+  for await (const line of map(stream, (line) => line)) {
+    log.push(`reads ${line}`);
+    break;
+  }
+  log.push("left");
+  const reason = "AbortError: map was left before its end";
+  assertEquals(log, ["reads one line", `cancel: ${reason}`, "cancelled", "left"]);
+  assertEquals(stream.locked, false);
+});
+
+Deno.test("map() over a stream that is silent ends with the failure of a sibling", async () => {
+  const log: string[] = [];
+  const sibling = steered(log, "sibling");
+  const stream = silentAfter([], log);
+  const done = report(
+    log,
+    gather([() => Array.fromAsync(map(stream, (line) => line)), sibling.work]),
+  );
+  await settle();
+  sibling.fail(new Error("no luck"));
+  await done;
+  assertEquals(log.map((line) => line.replace(/: .*/, "")), [
+    "sibling starts",
+    "sibling fails",
+    "cancel",
+    "cancelled",
+    "throws Error",
+  ]);
+});
+
+Deno.test("map() over a stream that is not asked cancels it when it is left", async () => {
+  const log: string[] = [];
+  const stream = silentAfter(["a", "b", "c"], log);
+  const results = map(stream, (line) => line, { concurrency: 1 });
+  assertEquals((await results.next()).value, "a");
+  await settle();
+  await results.return();
+  assertEquals(stream.locked, false);
+  assertEquals(log, ["cancel: AbortError: map was left before its end", "cancelled"]);
+});
+
+Deno.test("map() reads a stream to its end or its failure, and then lets go of it", async () => {
+  const whole = ReadableStream.from([1, 2, 3]);
+  assertEquals(await Array.fromAsync(map(whole, double, { ordered: true })), [2, 4, 6]);
+  assertEquals(whole.locked, false);
+
+  const log: string[] = [];
+  using _ = logUnhandled(log);
+  let pulls = 0;
+  const broken = new ReadableStream<number>({
+    pull(controller) {
+      if (pulls++ === 1) throw new RangeError("stream is broken");
+      controller.enqueue(1);
+    },
+  }, { highWaterMark: 0 });
+  const results = map(broken, double, { concurrency: 1 });
+  for (let i = 0; i < 3; i++) await report(log, results.next());
+  await settle();
+  assertEquals(log, [
+    `returns {"done":false,"value":2}`,
+    "throws RangeError: stream is broken",
+    `returns {"done":true}`,
+  ]);
+  assertEquals(broken.locked, false);
+});
+
+Deno.test("map() surfaces what a stream throws when it is cancelled because of a break", async () => {
+  const unhandled = await unhandledIn(async () => {
+    const stream = new ReadableStream<number>({
+      start: (controller) => controller.enqueue(1),
+      cancel: () => Promise.reject(new Error("cannot be cancelled")),
+    });
+    for await (const _ of map(stream, double)) break;
+    assertEquals(stream.locked, false);
+  });
+  assertEquals(unhandled.map(String), ["Error: cannot be cancelled"]);
+});
+
+Deno.test("map() over a locked stream throws at the first next(), and leaves it to its reader", async () => {
+  const stream = ReadableStream.from([1]);
+  const reader = stream.getReader();
+  const results = map(stream, double);
+  await assertRejects(() => results.next(), TypeError, "locked");
+  assertEquals(await results.next(), { done: true, value: undefined });
+  assertEquals(await reader.read(), { done: false, value: 1 });
+  await reader.cancel();
+});
+
+Deno.test("map() takes a stream of a platform whose streams cannot be iterated over", async () => {
+  const stream = ReadableStream.from([1, 2, 3]);
+  const plain = { locked: false, getReader: () => stream.getReader() } as ReadableStream<number>;
+  assertEquals(await Array.fromAsync(map(plain, double, { ordered: true })), [2, 4, 6]);
+});
+
+Deno.test("map() gives up a source that hangs in a wait of its own when grace is over", async () => {
+  using time = new FakeTime();
+  const log: string[] = [];
+  const foreign = Promise.withResolvers<void>();
+  const source = async function* () {
+    try {
+      await foreign.promise;
+      yield 0;
+    } finally {
+      log.push("source closed");
+    }
+  };
+  const controller = new AbortController();
+  const done = report(log, map(source(), double, { signal: controller.signal, grace: 20 }).next());
+  controller.abort("enough");
+  await settle();
+  assertEquals(log, []);
+  time.tick(20);
+  await done;
+  foreign.resolve();
+  await settle();
+  assertEquals(log, [
+    "throws StragglerError: Work in map still runs 20 ms after the abort: its source",
+    "source closed",
+  ]);
+});
+
 Deno.test("map() closes a source that aborts it while it is asked for an item", async () => {
   const sources = {
     *sync(log: string[], abort: () => void) {
@@ -784,20 +940,32 @@ Deno.test("map() left after its scope has ended is done, quietly", async () => {
 
 Deno.test("map() left while its scope ends it gives who waits the end, not an error", async () => {
   const log: string[] = [];
-  const a = steered(log, "a");
-  const { promise, resolve } = Promise.withResolvers<AsyncIterableIterator<void>>();
+  const deaf = steered<number>(log, "deaf", { deaf: true });
+  const other = steered(log, "other");
+  const { promise, resolve } = Promise.withResolvers<AsyncIterableIterator<number>>();
   const ended = scope(async () => {
-    const results = map([0], a.work);
+    const results = map([0, 1], (n) => n === 0 ? n : deaf.work());
+    await results.next();
+    void map([0], other.work).next().catch(() => {});
     resolve(results);
-    void results.next().catch(() => {});
-    await settle();
   });
   const results = await promise;
   const reader = report(log, results.next());
-  while (!log.includes("a is cancelled")) await settle(1);
-  await results.return!();
-  await Promise.all([reader, ended]);
-  assertEquals(log, ["a starts", "a is cancelled", "a has unwound", `returns {"done":true}`]);
+  while (!log.includes("other is cancelled")) await settle(1);
+  const left = results.return!();
+  // The scope tells those who are still there when the other one ends.
+  while (!log.includes("other has unwound")) await settle(1);
+  await settle();
+  deaf.succeed(1);
+  await Promise.all([left, reader, ended]);
+  assertEquals(log, [
+    "deaf starts",
+    "other starts",
+    "other is cancelled",
+    "other has unwound",
+    "deaf ends",
+    `returns {"done":true}`,
+  ]);
 });
 
 Deno.test("map() that was read to its end or left before its scope ended goes on saying that it is done", async () => {
@@ -812,7 +980,7 @@ Deno.test("map() that was read to its end or left before its scope ended goes on
   assertEquals(await left.next(), { done: true, value: undefined });
 });
 
-Deno.test("map() that outlasts its grace when its scope ends surfaces that once, and throws it to whoever reads", async () => {
+Deno.test("map() that outlasts its grace at the end of its scope surfaces that once, and throws it too", async () => {
   using time = new FakeTime();
   const log: string[] = [];
   using _ = logUnhandled(log);
