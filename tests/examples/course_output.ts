@@ -9,8 +9,8 @@ export function masked(output: string, varying: RegExp | undefined): string {
     .replace(/\d+(\.\d+)? m?s\b/g, "T")
     // The scale below a time line.
     .replace(/^ +0 +T +T$/gm, "0 T T")
-    .replace(/[█░][█░ ]*(?=\n|T|$)/g, "▒ ")
     .replace(/[█░ ]*×[× ]*/g, " × ")
+    .replace(/[█░][█░ ]*/g, "▒ ")
     .replace(/ +/g, " ")
     .replace(/ $/gm, "");
 }
