@@ -116,7 +116,7 @@ const DETAILS: Record<string, Details> = {
   "21": {
     check(output) {
       const work = drawn(output.replaceAll("░", " "));
-      assertOneByOne([work[0]!, work[3]!, work[6]!]);
+      assertFalling([work[6]!.first, work[3]!.first, work[0]!.first]);
     },
   },
   "22": {
