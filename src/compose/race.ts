@@ -7,10 +7,11 @@
 import { currentScope, runInScope } from "../core/ambient.ts";
 import { CancelledError } from "../core/errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
-import type { Scope } from "../core/scope.ts";
+import { abortAll, Scope } from "../core/scope.ts";
 import { checkStructured, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { outOfRange } from "../core/validate.ts";
+import { ignoreFailure } from "../task/awaitable.ts";
 import { checkDiscard, discard, nameOfEntry, readEntries, refuseEntries, startEntry } from "./entries.ts";
 import type { DiscardOptions, Entry, EntryList, EntryResult } from "./entries.ts";
 
@@ -27,7 +28,14 @@ class RaceCall extends StructuredCall<unknown> {
   readonly #options: RaceOptions | undefined;
   readonly #errors: unknown[] = [];
   readonly #running = new Set<number>();
+  // One for each function that was started, since any may win, and one for all promises. A scope stays here when its
+  // function has settled: they end together, so that what one has left running is as cancelled as the others.
+  readonly #scopes: Scope[] = [];
+  #promises: Scope | null = null;
+  // The scope that has not come to an end when the call last tried to.
+  #open = 0;
   #winner: Winner | null = null;
+  #reason: CancelledError | null = null;
 
   constructor(
     kind: "race" | "firstSuccess",
@@ -48,59 +56,89 @@ class RaceCall extends StructuredCall<unknown> {
   start(): Promise<unknown> {
     const { list } = this.#entries;
     this.begin();
-    runInScope(this.scope, (signal) => {
-      for (let i = 0; i < list.length; i++) {
-        const entry = list[i]!;
-        // A promise runs already, and nothing stops it.
-        if (typeof entry === "function" && this.#stopped()) continue;
-        this.begin();
-        this.#running.add(i);
-        startEntry(
-          entry,
-          this.scope,
-          signal,
-          (value) => this.#arrived(i, { value }),
-          (error) => this.#lost(i, error),
-        );
-      }
-    }, this.scope.signal);
+    for (let i = 0; i < list.length; i++) {
+      const entry = list[i]!;
+      if (typeof entry === "function") {
+        if (!this.#stopped()) this.#start(i, entry, this.#newScope());
+      } // A promise runs already, and nothing stops it.
+      else if (this.#winner !== null) ignoreFailure(entry);
+      else this.#start(i, entry, this.#promises ??= this.#newScope());
+    }
     this.end();
     return this.promise;
   }
 
+  #newScope(): Scope {
+    const scope = new Scope(this.scope);
+    scope.keeper = this;
+    this.#scopes.push(scope);
+    return scope;
+  }
+
+  #start(index: number, entry: Entry<unknown>, scope: Scope): void {
+    this.begin();
+    this.#running.add(index);
+    const ok = (value: unknown) => this.#arrived(index, scope, { value });
+    const no = (error: unknown) => this.#lost(index, scope, error);
+    runInScope(scope, () => startEntry(entry, scope, scope.signal, ok, no));
+  }
+
   /** Whether no further function may start. One may have won synchronously, or have aborted the outside. */
   #stopped(): boolean {
+    if (this.#winner !== null) return true;
     if (!this.scope.aborted) return false;
-    if (this.#winner === null) this.cancelled = true;
+    this.cancelled = true;
     return true;
   }
 
-  #arrived(index: number, winner: Winner): void {
+  #arrived(index: number, scope: Scope, winner: Winner): void {
     this.#running.delete(index);
-    if (this.#winner === null && this.state === "open") this.#win(winner);
+    if (this.#winner === null && this.state === "open") this.#win(scope, winner);
     else if ("value" in winner) discard(this.#options, winner.value);
     this.end();
   }
 
-  #lost(index: number, error: unknown): void {
+  #lost(index: number, scope: Scope, error: unknown): void {
     // What losers fail with, genuine or not, is theirs.
-    if (this.#winner !== null) return this.#arrived(index, { error });
+    if (this.#winner !== null) return this.#arrived(index, scope, { error });
     if (isCancellationOf(error, this.scope)) this.cancelled = true;
-    else if (this.#kind === "race") return this.#arrived(index, { error });
+    else if (this.#kind === "race") return this.#arrived(index, scope, { error });
     else this.#errors.push(error);
     this.#running.delete(index);
     this.end();
   }
 
-  #win(winner: Winner): void {
+  #win(scope: Scope, winner: Winner): void {
     this.#winner = winner;
     // It has won even if the outside was aborted meanwhile.
     this.cancelled = false;
-    if (this.pending > 1) {
-      this.scope.abort(
-        new CancelledError(`Another one has won the ${this.#kind}`),
-      );
+    if (this.scope.aborted) return;
+    // Not the scope of the winner itself: its signal may be that of a response whose body is not read yet.
+    const dropped = this.#scopes.filter((at) => at !== scope || at === this.#promises);
+    if (scope.childCount > 0) {
+      const left = this.#newScope();
+      scope.giveChildren(left);
+      dropped.push(left);
     }
+    if (dropped.length === 0) return;
+    this.#reason = new CancelledError(`The ${this.#kind} has been won`);
+    abortAll(dropped, this.#reason);
+  }
+
+  protected override get abortReason(): unknown {
+    return this.#reason ?? super.abortReason;
+  }
+
+  override tryEnd(): void {
+    if (this.pending > 0) return;
+    const scopes = this.#scopes;
+    // From where it stopped the last time, so that many that end one by one are not looked at again and again.
+    for (let i = 0; i < scopes.length; i++) {
+      if (!scopes[this.#open]!.settleChildren()) return;
+      this.#open = (this.#open + 1) % scopes.length;
+    }
+    for (const scope of scopes) scope.end();
+    super.tryEnd();
   }
 
   protected override value(): unknown {
@@ -116,12 +154,10 @@ class RaceCall extends StructuredCall<unknown> {
   }
 
   protected override discard(): void {
+    if (this.state !== "left" || this.#winner === null) return;
     // Nobody gets it when stragglers have let the call reject.
-    if (
-      this.state === "left" && this.#winner !== null && "value" in this.#winner
-    ) {
-      discard(this.#options, this.#winner.value);
-    }
+    this.scope.abort(this.abortReason);
+    if ("value" in this.#winner) discard(this.#options, this.#winner.value);
   }
 
   protected override stragglers(): string[] {
@@ -154,9 +190,11 @@ function start(
 /**
  * Runs several pieces of work at once, and returns what the first of them comes to, value or failure.
  *
- * **Order**: functions start synchronously, in order. **Failure**: of the first to settle, as it is; those of losers are
- * dropped. **Cancellation**: losers are aborted, and have ended before the call settles; an abort from outside before
- * anything has settled rejects with that reason.
+ * **Order**: functions start synchronously, in order, each with a signal of its own. **Failure**: of the first to settle,
+ * as it is; those of losers are dropped. **Cancellation**: losers are aborted, and have ended before the call settles. The
+ * signal of the winner is not, so that the body of a response can be read afterwards; but structured calls and iterators
+ * that the winner has left open are cancelled with the losers, and joined. An abort from outside reaches all until the call
+ * settles; before anything has settled it rejects with that reason.
  *
  * @typeParam E The entries.
  * @param entries Functions and promises, at least one. A promise that loses goes on.
@@ -186,9 +224,12 @@ export function race<E extends Entry<unknown>>(
 /**
  * Runs several pieces of work at once, and returns the first value.
  *
- * **Order**: functions start synchronously, in order. **Failure**: when all have failed, an `AggregateError` of all
- * failures in order of completion; otherwise failures are dropped. **Cancellation**: losers are aborted, and have ended
- * before the call settles; an abort from outside before anything has succeeded rejects with that reason.
+ * **Order**: functions start synchronously, in order, each with a signal of its own. **Failure**: when all have failed, an
+ * `AggregateError` of all failures in order of completion; otherwise failures are dropped. **Cancellation**: losers, those
+ * that have failed included, are aborted, and have ended before the call settles. The signal of the winner is not, so that
+ * the body of a response can be read afterwards; but structured calls and iterators that the winner has left open are
+ * cancelled with the losers, and joined. An abort from outside reaches all until the call settles; before anything has
+ * succeeded it rejects with that reason.
  *
  * @typeParam E The entries.
  * @param entries Functions and promises, at least one. A promise that loses goes on.

@@ -29,7 +29,8 @@ export interface ScopeKeeper {
  * are a protocol (`@weft/async/scope@1`), and nothing outside touches a `#private` field.
  */
 export class Scope extends Link {
-  readonly parent: Scope | null;
+  /** Changes only in {@linkcode giveChildren}. */
+  parent: Scope | null;
   readonly name: string | undefined;
   readonly shielded: boolean;
   readonly abandonable: boolean;
@@ -91,11 +92,28 @@ export class Scope extends Link {
   adopt(child: Scope): void {
     child.task = this.task;
     child.run = this.run;
+    this.#insert(child);
+    if (this.aborted && !child.shielded) child.beginAborted(this.reason);
+  }
+
+  #insert(child: Scope): void {
     this.#children ??= new Link();
     child.insertBefore(this.#children);
     this.childCount++;
     if (child.abandonable) this.abandonableCount++;
-    if (this.aborted && !child.shielded) child.beginAborted(this.reason);
+  }
+
+  /**
+   * Moves the children that an abort of this scope would reach to `heir`, a sibling that is not aborted: they can then
+   * be aborted from outside them without this one.
+   */
+  giveChildren(heir: Scope): void {
+    for (const child of this.children()) {
+      if (child.shielded) continue;
+      child.leave();
+      child.parent = heir;
+      heir.#insert(child);
+    }
   }
 
   /** Makes a new scope one that is aborted from its beginning, of which nobody has to be told. */

@@ -3,16 +3,38 @@ import { FakeTime } from "@std/testing/time";
 import {
   createTask,
   currentSignal,
+  currentTask,
   firstSuccess,
+  Future,
   InvalidStateError,
+  map,
   race,
   scope,
+  shield,
   sleepForever,
   StragglerError,
+  waitFor,
 } from "@weft/async";
 import { countedSignal, report, settle, steered, unhandledIn } from "../support.ts";
 
 const both = { race, firstSuccess };
+
+/** What `fetch` comes to: its head is there, and its body lives as long as the signal is not aborted. */
+class Answer {
+  readonly signal: AbortSignal;
+
+  constructor(signal: AbortSignal) {
+    this.signal = signal;
+  }
+
+  text(): string {
+    this.signal.throwIfAborted();
+    return "body";
+  }
+}
+
+/** Answers in the next turn. */
+const answer = (signal: AbortSignal): Promise<Answer> => settle(1).then(() => new Answer(signal));
 
 for (const [name, first] of Object.entries(both)) {
   Deno.test(`${name}() returns the first value after it has aborted and joined the losers`, async () => {
@@ -42,19 +64,208 @@ for (const [name, first] of Object.entries(both)) {
     await assertRejects(() => first({}), RangeError, message);
   });
 
-  Deno.test(`${name}() starts all functions synchronously, in order, with the signal of its scope`, async () => {
+  Deno.test(`${name}() starts all functions synchronously, in order, each with a signal of its own`, async () => {
     const log: string[] = [];
     const signals = new Set<AbortSignal>();
     const start = (name: string) => async (signal: AbortSignal) => {
       log.push(name);
       signals.add(signal).add(currentSignal());
       await null;
+      signals.add(currentSignal());
     };
     const call = first([start("a"), start("b")]);
     log.push("called");
     await call;
     assertEquals(log, ["a", "b", "called"]);
-    assertEquals(signals.size, 1);
+    assertEquals(signals.size, 2);
+  });
+
+  Deno.test(`${name}() makes no tasks: its functions are part of the one that calls it`, async () => {
+    const name = async (): Promise<string | undefined> => {
+      await null;
+      return currentTask()?.name;
+    };
+    assertEquals(await createTask(() => first([name, name]), { name: "caller" }), "caller");
+  });
+
+  Deno.test(`${name}() aborts the signals of the losers only, so that the winner's body can be read`, async () => {
+    const losers: AbortSignal[] = [];
+    const lose = async (signal: AbortSignal): Promise<never> => {
+      losers.push(signal);
+      return await sleepForever();
+    };
+    const answer = await first([lose, (signal) => settle(1).then(() => new Answer(signal)), lose]);
+    assertEquals(answer.text(), "body");
+    assertEquals(losers.map((signal) => [signal.aborted, String(signal.reason)]), [
+      [true, `AbortError: The ${name} has been won`],
+      [true, `AbortError: The ${name} has been won`],
+    ]);
+  });
+
+  Deno.test(`${name}() does not abort the signal of a function that has won synchronously`, async () => {
+    const log: string[] = [];
+    const signals: AbortSignal[] = [];
+    const a = steered<never>(log, "a");
+    const never = new Promise<never>(() => {});
+    const winner = (signal: AbortSignal) => (signals.push(signal), "at once");
+    assertEquals(await first([a.work, winner, never]), "at once");
+    assertEquals(signals.map(({ aborted }) => aborted), [false]);
+    assertEquals(log, ["a starts", "a is cancelled", "a has unwound"]);
+  });
+
+  Deno.test(`${name}() of fetches lets the rest of the first response be read`, async () => {
+    const rest = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
+      if (url.endsWith("/slow")) {
+        await released.promise;
+        return new Response();
+      }
+      const body = new ReadableStream({
+        async start(controller) {
+          controller.enqueue("hello");
+          await rest.promise;
+          controller.enqueue(", world");
+          controller.close();
+        },
+      });
+      return new Response(body.pipeThrough(new TextEncoderStream()));
+    });
+    const get = (path: string) => (signal: AbortSignal) =>
+      fetch(`http://127.0.0.1:${server.addr.port}/${path}`, { signal });
+    try {
+      const response = await first([get("slow"), get("fast")]);
+      rest.resolve();
+      assertEquals(await response.text(), "hello, world");
+    } finally {
+      rest.resolve();
+      released.resolve();
+      await server.shutdown();
+    }
+  });
+
+  Deno.test(`${name}() aborts all functions when a promise wins`, async () => {
+    const log: string[] = [];
+    const signals: AbortSignal[] = [];
+    const a = steered<string>(log, "a");
+    const run = (signal: AbortSignal) => (signals.push(signal), a.work());
+    assertEquals(await first([run, Promise.resolve("promise")]), "promise");
+    assertEquals(log, ["a starts", "a is cancelled", "a has unwound"]);
+    assertEquals(signals.map(({ aborted }) => aborted), [true]);
+  });
+
+  Deno.test(`${name}() ends the wait of a loser that awaits a future it has returned`, async () => {
+    const future = new Future<string>();
+    assertEquals(await first([() => future, async () => await "winner"]), "winner");
+    assertEquals(future.state, "pending");
+  });
+
+  Deno.test(`${name}() cancels the calls that the winner has not awaited, and joins them`, async () => {
+    for (const others of [[], [() => sleepForever()]]) {
+      const log: string[] = [];
+      const left = steered(log, "left");
+      const winner = async (signal: AbortSignal) => {
+        report(log, scope(left.work));
+        await null;
+        return new Answer(signal);
+      };
+      const answer = await first([...others, winner]);
+      log.push(answer.text());
+      await settle();
+      assertEquals(log, [
+        "left starts",
+        "left is cancelled",
+        "left has unwound",
+        "body",
+        `throws AbortError: The ${name} has been won`,
+      ]);
+    }
+  });
+
+  Deno.test(`${name}() joins a shield that the winner has not awaited, and does not cut it short`, async () => {
+    const log: string[] = [];
+    const shielded = steered(log, "shielded");
+    const winner = async (signal: AbortSignal) => {
+      void shield(shielded.work);
+      await null;
+      return new Answer(signal);
+    };
+    const done = first([winner, () => sleepForever()]).then((answer) => log.push(answer.text()));
+    await settle();
+    shielded.succeed();
+    await done;
+    assertEquals(log, ["shielded starts", "shielded ends", "body"]);
+  });
+
+  Deno.test(`${name}() ends the iterators that the winner has opened, and their readers hear of it`, async () => {
+    const log: string[] = [];
+    const left = steered(log, "left");
+    const results = await first([() => Promise.resolve(map([1], left.work)), () => sleepForever()]);
+    await report(log, results.next());
+    await first([
+      async () => {
+        report(log, map([1], left.work).next());
+        return await "winner";
+      },
+      () => sleepForever(),
+    ]);
+    await settle();
+    assertEquals(log, [
+      `throws AbortError: The ${name} has been won`,
+      "left starts",
+      "left is cancelled",
+      "left has unwound",
+      `throws AbortError: The ${name} has been won`,
+    ]);
+  });
+
+  Deno.test(`${name}() leaves to the scope around it the waits that the winner has not awaited`, async () => {
+    const log: string[] = [];
+    const later = Promise.withResolvers<string>();
+    await scope(async (_signal, self) => {
+      const winner = async () => {
+        report(log, waitFor(later.promise));
+        report(log, sleepForever());
+        return await "winner";
+      };
+      await report(log, first([winner, () => sleepForever()]));
+      later.resolve("later");
+      await settle();
+      self.cancel("enough");
+      await settle();
+    });
+    assertEquals(log, [`returns "winner"`, `returns "later"`, "throws enough"]);
+  });
+
+  Deno.test(`${name}() is aborted as a whole from outside, its winner too while losers are joined`, async () => {
+    const controller = new AbortController();
+    const signals: AbortSignal[] = [];
+    const deaf = steered<never>([], "deaf", { deaf: true });
+    const call = first([
+      (signal) => (signals.push(signal), deaf.work()),
+      (signal) => (signals.push(signal), Promise.resolve("winner")),
+    ], { signal: controller.signal });
+    await settle();
+    assertEquals(signals.map(({ aborted }) => aborted), [true, false]);
+    controller.abort("enough");
+    assertEquals(signals.map(({ aborted }) => aborted), [true, true]);
+    assertEquals(signals[1]!.reason, "enough");
+    deaf.fail(new Error("late"));
+    // It has won before.
+    assertEquals(await call, "winner");
+  });
+
+  Deno.test(`${name}() aborts its functions with a scope around it`, async () => {
+    const log: string[] = [];
+    const a = steered(log, "a");
+    const signals: AbortSignal[] = [];
+    await scope(async (_signal, self) => {
+      const done = report(log, first([(signal) => (signals.push(signal), a.work())]));
+      self.cancel("enough");
+      await done;
+    });
+    assertEquals(log, ["a starts", "a is cancelled", "a has unwound", "throws enough"]);
+    assertEquals(signals.map(({ reason }) => reason), ["enough"]);
   });
 
   Deno.test(`${name}() starts nothing more after a function that has won synchronously`, async () => {
@@ -87,7 +298,10 @@ for (const [name, first] of Object.entries(both)) {
     const inTask = steered<string>(log, "task");
     const task = createTask(inTask.work);
     await settle();
-    assertEquals(await first([task, new Promise<string>(() => {}), () => "winner"]), "winner");
+    const never = new Promise<string>(() => {});
+    assertEquals(await first([task, never, () => "winner"]), "winner");
+    assertEquals(await first([() => "winner", task, never]), "winner");
+    assertEquals(await first([task, Promise.resolve("promise"), never]), "promise");
     inTask.succeed("alive");
     assertEquals(await task, "alive");
     assertEquals(log, ["task starts", "task ends"]);
@@ -166,10 +380,44 @@ for (const [name, first] of Object.entries(both)) {
     time.tick(30);
     const error = await assertRejects(() => call, StragglerError);
     assertEquals(error.message, `Work in ${name} "mirrors" still runs 30 ms after the abort: deaf`);
+    assertEquals(String(error.cause), `AbortError: The ${name} has been won`);
     deaf.succeed("late");
     await settle();
     // The winner too, because nobody has got it.
     assertEquals(discarded, ["winner", "late"]);
+  });
+
+  Deno.test(`${name}() aborts the winner too when nobody gets it, because grace is over`, async () => {
+    using time = new FakeTime();
+    const deaf = steered<never>([], "deaf", { deaf: true });
+    const discarded: unknown[] = [];
+    const signals: AbortSignal[] = [];
+    const winner = (signal: AbortSignal) => (signals.push(signal), Promise.resolve("winner"));
+    const onDiscard = (value: unknown) => discarded.push(value, signals[0]!.aborted);
+    const call = first([winner, deaf.work], { grace: 30, onDiscard });
+    await settle();
+    assertEquals(signals[0]!.aborted, false);
+    time.tick(30);
+    await assertRejects(() => call, StragglerError);
+    assertEquals(discarded, ["winner", true]);
+    deaf.fail(new Error("late"));
+    await settle();
+  });
+
+  Deno.test(`${name}() waits for what the winner has not awaited no longer than grace`, async () => {
+    using time = new FakeTime();
+    const deaf = steered([], "deaf", { deaf: true });
+    const winner = async () => {
+      scope(deaf.work).catch(() => {});
+      return await "winner";
+    };
+    const call = first([winner], { grace: 30 });
+    await settle();
+    time.tick(30);
+    const error = await assertRejects(() => call, StragglerError);
+    assertEquals(String(error.cause), `AbortError: The ${name} has been won`);
+    deaf.succeed();
+    await settle();
   });
 
   Deno.test(`${name}() leaves no listener, no timer, and an abort after its end does nothing`, async () => {
@@ -199,6 +447,14 @@ Deno.test("race() rejects with the first failure as it is, after it has aborted 
     "a has unwound",
     "throws RangeError: no luck",
   ]);
+});
+
+Deno.test("race() lets be what the first failure carries", async () => {
+  const fail = async (signal: AbortSignal): Promise<never> => {
+    throw Object.assign(new Error("404"), { answer: await answer(signal) });
+  };
+  const error = await race([fail, () => sleepForever()]).catch((error) => error);
+  assertEquals([error.message, error.answer.text()], ["404", "body"]);
 });
 
 Deno.test("race() starts nothing more after a function that throws synchronously", async () => {
@@ -244,6 +500,40 @@ Deno.test("firstSuccess() rejects with all failures, in order of completion, whe
   a.fail("A");
   const error = await assertRejects(() => call, AggregateError, "None of 2 has succeeded");
   assertEquals(error.errors, ["B", "A"]);
+});
+
+Deno.test("firstSuccess() aborts what has failed before, once another one has won", async () => {
+  const signals: AbortSignal[] = [];
+  const log: string[] = [];
+  const left = steered(log, "left");
+  const fail = (signal: AbortSignal): never => {
+    signals.push(signal);
+    scope(left.work).catch(() => {});
+    throw new Error("at once");
+  };
+  const { promise, resolve } = Promise.withResolvers<string>();
+  const done = report(log, firstSuccess([fail, () => promise]));
+  await settle();
+  assertEquals([signals[0]!.aborted, log], [false, ["left starts"]]);
+  resolve("winner");
+  await done;
+  assertEquals(signals[0]!.aborted, true);
+  assertEquals(log, ["left starts", "left is cancelled", "left has unwound", `returns "winner"`]);
+});
+
+Deno.test("firstSuccess() lets be what the failures carry when none has succeeded, and waits for what they left", async () => {
+  const log: string[] = [];
+  const left = steered(log, "left");
+  const fail = async (signal: AbortSignal): Promise<never> => {
+    scope(left.work).catch(() => {});
+    throw Object.assign(new Error("404"), { answer: await answer(signal) });
+  };
+  const failed = firstSuccess([fail, fail]).catch((error) => error);
+  await settle();
+  left.succeed();
+  const { errors } = await failed;
+  assertEquals(errors.map((error: { answer: Answer }) => error.answer.text()), ["body", "body"]);
+  assertEquals(log, ["left starts", "left starts", "left ends", "left ends"]);
 });
 
 Deno.test("firstSuccess() rejects with the reason of the abort rather than with the failures before it", async () => {
