@@ -39,11 +39,13 @@ const index = await read("README.md");
 const entries = readEntries(index);
 const files = await readPrograms();
 
-/** Runs a program in an empty folder; tells what it has left there, too. */
-async function run(file: string, flags: string[]) {
+/** Runs a program in an empty folder, to its end; tells what it has left there, too. */
+async function run(file: string, flags: string[], meanwhile?: (program: Program) => Promise<void>) {
   const cwd = await Deno.makeTempDir();
   try {
-    const ended = await new Program(new URL(file, FOLDER), { flags: ["--no-prompt", ...flags], cwd }).end();
+    const program = new Program(new URL(file, FOLDER), { flags: ["--no-prompt", ...flags], cwd });
+    await meanwhile?.(program);
+    const ended = await program.end();
     const left = await Array.fromAsync(Deno.readDir(cwd), ({ name }) => name);
     return { ...ended, left };
   } finally {
@@ -200,25 +202,19 @@ for (const { file, question, command, output } of entries) {
   }
 }
 
-/** Interrupts a program when it has printed so many lines; tells how it ends, and what it has left in its folder. */
+/** Interrupts a program when it has printed so many lines. */
 async function interrupt(file: string, lines: number) {
-  const cwd = await Deno.makeTempDir();
-  try {
-    const program = new Program(new URL(file, FOLDER), { flags: parseHeader(await read(file)).flags!, cwd });
+  return await run(file, parseHeader(await read(file)).flags!, async (program) => {
     for (let i = 0; i < lines; i++) await program.line();
     program.kill("SIGINT");
-    const { signal, stdout, stderr } = await program.end();
-    const left = await Array.fromAsync(Deno.readDir(cwd), ({ name }) => name);
-    return { signal, stdout, stderr, left };
-  } finally {
-    await Deno.remove(cwd, { recursive: true });
-  }
+  });
 }
 
 const ignore = Deno.build.os === "windows";
 
 Deno.test("the course: 11_run.ts cleans up after an interruption, and the shell sees it", { ignore }, async () => {
-  assertEquals(await interrupt("11_run.ts", 3), { signal: "SIGINT", stdout: "main cleans up\n", stderr: "", left: [] });
+  const { signal, stdout, stderr, left } = await interrupt("11_run.ts", 3);
+  assertEquals([signal, stdout, stderr, left], ["SIGINT", "main cleans up\n", "", []]);
 });
 
 Deno.test("the course: 01_responsiveness.ts removes its file after an interruption, too", { ignore }, async () => {
