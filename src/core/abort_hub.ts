@@ -7,6 +7,7 @@
  * @module
  */
 
+import { reasonOf } from "./foreign.ts";
 import { Link } from "./link.ts";
 import { abortAll, type Cancellable, Scope } from "./scope.ts";
 
@@ -51,30 +52,40 @@ class AbortHub {
       else waits.push(link.target);
     }
     this.removed();
-    abortAll(scopes, this.#signal.reason, waits);
+    abortAll(scopes, reasonOf(this.#signal), waits);
   };
 
+  /** May throw, and has then changed nothing. */
   add(target: Cancellable | Scope): AbortLink {
     const link = new AbortLink(this, target);
-    if (this.#anchor.next === this.#anchor) {
-      this.#signal.addEventListener("abort", this.#listener);
-      hubs.set(this.#signal, this);
-    }
+    const first = this.#anchor.next === this.#anchor;
+    // Before the foreign call, which may abort at once.
     link.insertBefore(this.#anchor);
+    if (!first) return link;
+    hubs.set(this.#signal, this);
+    try {
+      this.#signal.addEventListener("abort", this.#listener);
+    } catch (error) {
+      link.detach();
+      throw error;
+    }
     return link;
   }
 
   removed(): void {
-    if (this.#anchor.next === this.#anchor) {
+    if (this.#anchor.next !== this.#anchor) return;
+    hubs.delete(this.#signal);
+    try {
       this.#signal.removeEventListener("abort", this.#listener);
-      hubs.delete(this.#signal);
+    } catch {
+      // It stays there, and finds nobody.
     }
   }
 }
 
 const hubs = new WeakMap<AbortSignal, AbortHub>();
 
-/** Has `target` aborted with `signal`, in O(1). The caller has checked that it is not aborted yet. */
+/** Aborts `target` with `signal`, in O(1). The caller has checked that it is not aborted yet. Throws what the signal throws. */
 export function attachToSignal(
   signal: AbortSignal,
   target: Cancellable | Scope,

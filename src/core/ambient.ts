@@ -4,25 +4,14 @@
  * @module
  */
 
+import { makeStorage, runOutside, type Storage } from "./context.ts";
 import { Scope } from "./scope.ts";
-
-/** The part of Node's `AsyncLocalStorage` that we use. */
-interface Storage {
-  getStore(): Scope | undefined;
-  // deno-lint-ignore no-explicit-any -- the platform's own shape
-  run<A extends any[], R>(
-    store: Scope | undefined,
-    fn: (...args: A) => R,
-    ...args: A
-  ): R;
-  enterWith(store: Scope): void;
-}
 
 /** What all copies of the package in one program share. */
 interface Shared {
-  readonly storage: Storage | null;
-  /** Runs `fn` in the context in which the package was first used. */
-  readonly runOutside: <R>(fn: () => R) => R;
+  readonly storage: Storage<Scope> | null;
+  /** For copies of before: each has one of its own now. */
+  readonly runOutside: typeof runOutside;
   /** The parent of whatever is in no scope. Never aborted, never ended. */
   readonly root: Scope;
   /** The scopes of the open `run` calls. */
@@ -32,25 +21,10 @@ interface Shared {
 const KEY = Symbol.for("@weft/async/scope@1");
 
 let shared: Shared | undefined;
-let storage: Storage | null | undefined;
+let storage: Storage<Scope> | null | undefined;
 
 function makeShared(): Shared {
-  // deno-lint-ignore no-process-global -- looked up, not imported: browsers have no `node:` modules
-  const hooks = (globalThis as { process?: NodeJS }).process
-    ?.getBuiltinModule?.("node:async_hooks");
-  const storage: Storage | null = hooks === undefined ? null : new hooks.AsyncLocalStorage();
-  return {
-    storage,
-    runOutside: hooks === undefined ? (fn) => fn() : hooks.AsyncLocalStorage.snapshot(),
-    root: new Scope(null, "root"),
-    runs: new Set(),
-  };
-}
-
-interface NodeJS {
-  getBuiltinModule?(name: string): {
-    AsyncLocalStorage: { new (): Storage; snapshot(): <R>(fn: () => R) => R };
-  } | undefined;
+  return { storage: makeStorage<Scope>(), runOutside, root: new Scope(null, "root"), runs: new Set() };
 }
 
 /** The state that all copies of the package share, made at first use. */
@@ -68,15 +42,21 @@ export function hasAmbientScope(): boolean {
   return sharedState().storage !== null;
 }
 
+/** `scope`, or the nearest open one around it: that is who code belongs to which outlives its scope. */
+export function openScope(scope: Scope): Scope {
+  if (!scope.ended) return scope;
+  let open = scope.parent!;
+  while (open.ended) open = open.parent!;
+  // The way up is walked once, however often it is asked for.
+  scope.parent = open;
+  return open;
+}
+
 /** The innermost open scope around the running code; the root, when there is none. */
 export function currentScope(): Scope {
   if (storage === undefined) sharedState();
   const store = storage === null ? undefined : storage!.getStore();
-  if (store === undefined) return shared!.root;
-  let scope = store;
-  // Code that outlives its scope (a pool made lazily inside a timeout) belongs to the nearest open ancestor.
-  while (scope.ended) scope = scope.parent!;
-  return scope;
+  return store === undefined ? shared!.root : openScope(store);
 }
 
 /** Calls `fn(a, b)` with `scope` as the ambient one. No rest parameters: their arrays would be most of the garbage. */
@@ -92,9 +72,4 @@ export function runInScope<R, A = undefined, B = undefined>(scope: Scope, fn: (a
 export function enterScope(scope: Scope): void {
   if (storage === undefined) sharedState();
   storage?.enterWith(scope);
-}
-
-/** Calls `fn` in an empty context: what it arms for the whole process keeps nobody's scope alive. */
-export function runOutside<R>(fn: () => R): R {
-  return sharedState().runOutside(fn);
 }

@@ -5,17 +5,22 @@
  * it is dead, and the platform timer is cleared once nothing needs it, so a timeout that does not fire
  * costs one push and no platform call.
  *
+ * An instant in epoch ms is turned into one of `performance.now`, which stands still while the machine sleeps and knows
+ * nothing of a clock that is set. So while such an alarm is armed the two are compared now and then.
+ *
  * Under fake time (`globalThis.setTimeout` is not the one captured at import) each deadline has a timer
  * of its own from the faked functions, which then see every deadline as the tests expect.
  *
  * @module
  */
 
-import { runOutside } from "./ambient.ts";
-import { inNextTurn } from "./next_turn.ts";
+import { runOutside } from "./context.ts";
+import { inNextTurn, surface } from "./next_turn.ts";
 
 /** The longest delay a platform timer takes, in ms; it fires at once for a longer one. */
 const MAX_DELAY = 2 ** 31 - 1;
+/** How long the system's clock may go unobserved while an alarm depends on it, in ms. */
+const LOOK_AT_SYSTEM = 30_000;
 const SMALL = 64;
 
 const { setTimeout: nativeSetTimeout, clearTimeout: nativeClearTimeout } = globalThis;
@@ -24,7 +29,7 @@ type TimerId = ReturnType<typeof setTimeout>;
 
 /** What an {@linkcode Alarm} wakes. */
 export interface Sleeper {
-  /** Called when due. Must settle waits or abort scopes, and not throw. */
+  /** Called when due. Settles waits or aborts scopes. */
   ring(): void;
 }
 
@@ -35,6 +40,8 @@ export class Alarm {
   sleeper: Sleeper | null = null;
   /** When it is due, on the scale of `performance.now`; or, under fake time, of `Date.now`. */
   at = 0;
+  /** When it is due on the system's clock, in epoch ms, if that is what counts. */
+  epochAt: number | null = null;
   order = 0;
   /** Takes back the timer of the faked clock, if it runs on that. */
   clearFaked: (() => void) | null = null;
@@ -46,17 +53,21 @@ export class Alarm {
 
   /** How many ms are left until it is due. */
   get remaining(): number {
+    if (this.epochAt !== null) return this.epochAt - Date.now();
     return this.at - (this.clearFaked === null ? performance.now() : Date.now());
   }
 
   /** When it is due, in epoch ms. */
   get dueAt(): number {
+    if (this.epochAt !== null) return this.epochAt;
     return this.clearFaked === null ? this.at + epochAhead() : this.at;
   }
 }
 
 const heap: Alarm[] = [];
 let live = 0;
+// How many of the live ones are due on the system's clock.
+let bySystem = 0;
 let orders = 0;
 let timer: TimerId | undefined;
 let timerAt = Infinity;
@@ -71,22 +82,27 @@ export function clockNow(): number {
   return isFaked() ? Date.now() : performance.now();
 }
 
-/** Wakes `sleeper` in `ms` from now, at once (but not in this turn) when that is zero or less. */
+/**
+ * Wakes `sleeper` in `ms` from now, at once (but not in this turn) when that is zero or less. Throws what a faked
+ * `setTimeout` throws.
+ */
 export function arm(sleeper: Sleeper, ms: number): Alarm {
-  return put(sleeper, clockNow() + (ms > 0 ? ms : 0));
+  return put(sleeper, clockNow() + (ms > 0 ? ms : 0), null);
 }
 
 /** Wakes `sleeper` at an instant in epoch ms. Those armed for the same one are due together, in that order. */
 export function armAt(sleeper: Sleeper, at: number): Alarm {
-  return put(sleeper, isFaked() ? at : at - epochAhead());
+  return put(sleeper, isFaked() ? at : at - epochAhead(), at === Infinity ? null : at);
 }
 
 /** Takes the alarm back. Doing it twice does nothing. */
 export function disarm(alarm: Alarm): void {
   if (alarm.sleeper === null) return;
-  alarm.sleeper = null;
-  if (alarm.clearFaked !== null) return alarm.clearFaked();
-  live--;
+  if (alarm.clearFaked !== null) {
+    alarm.sleeper = null;
+    return alarm.clearFaked();
+  }
+  retire(alarm);
   if (live === 0) {
     heap.length = 0;
     tidyLater();
@@ -99,21 +115,35 @@ let ahead = NaN;
 
 function epochAhead(): number {
   const measured = Date.now() - performance.now();
-  if (!(Math.abs(measured - ahead) < 2)) ahead = measured;
+  // While time is faked, `Date.now` tells nothing of the alarms that are on the real clock.
+  if (Math.abs(measured - ahead) < 2 || (isFaked() && !Number.isNaN(ahead))) return ahead;
+  ahead = measured;
+  if (bySystem > 0) followSystem();
   return ahead;
 }
 
-function put(sleeper: Sleeper, at: number): Alarm {
+/** The system's clock was set, or the machine has slept: what depends on it is due at another instant of ours. */
+function followSystem(): void {
+  for (const alarm of heap) if (alarm.epochAt !== null) alarm.at = alarm.epochAt - ahead;
+  heapify();
+  if (heap[0]!.at < timerAt) schedule();
+}
+
+function put(sleeper: Sleeper, at: number, epochAt: number | null): Alarm {
   const alarm = new Alarm();
-  alarm.sleeper = sleeper;
   alarm.at = at;
-  if (isFaked()) startFaked(alarm);
-  else {
+  alarm.epochAt = epochAt;
+  if (isFaked()) {
+    startFaked(alarm);
+    alarm.sleeper = sleeper;
+  } else {
+    alarm.sleeper = sleeper;
     alarm.order = orders++;
     live++;
+    if (epochAt !== null) bySystem++;
     push(alarm);
     // Of what is never due too: it has to keep the program alive.
-    if (timer === undefined || at < timerAt) schedule();
+    if (timer === undefined || at < timerAt || (epochAt !== null && !looksSoon())) schedule();
   }
   return alarm;
 }
@@ -126,22 +156,48 @@ function startFaked(alarm: Alarm): void {
     id = left > MAX_DELAY ? setTimeout(start, MAX_DELAY) : setTimeout(() => {
       const sleeper = alarm.sleeper;
       alarm.sleeper = null;
-      sleeper?.ring();
+      if (sleeper !== null) ring(sleeper);
     }, Math.max(0, left));
   };
-  alarm.clearFaked = () => clearTimeout(id);
+  alarm.clearFaked = () => {
+    try {
+      clearTimeout(id);
+    } catch {
+      // The fake clock has been taken away, and its timers with it. One that rings all the same finds no sleeper.
+    }
+  };
   // A timer that is made again and again would never let `FakeTime.runAll` end.
   if (alarm.at !== Infinity) runOutside(start);
 }
 
+/** Whether the timer fires soon enough for an alarm that depends on the system's clock. */
+function looksSoon(): boolean {
+  return bySystem > 1 || timerAt - performance.now() <= LOOK_AT_SYSTEM;
+}
+
+/** The alarm is over: rung, or disarmed. */
+function retire(alarm: Alarm): void {
+  alarm.sleeper = null;
+  live--;
+  if (alarm.epochAt !== null) bySystem--;
+}
+
+/** Rings one of many: what goes wrong with it is no reason to leave the others asleep. */
+function ring(sleeper: Sleeper): void {
+  try {
+    sleeper.ring();
+  } catch (error) {
+    surface(error);
+  }
+}
+
 function schedule(): void {
   if (timer !== undefined) nativeClearTimeout(timer);
-  timerAt = heap[0]!.at;
+  const now = performance.now();
+  const longest = bySystem > 0 ? LOOK_AT_SYSTEM : MAX_DELAY;
+  timerAt = Math.min(heap[0]!.at, now + longest);
   // Rounded up: a timer that fires early would only have to be made again.
-  const delay = Math.min(
-    MAX_DELAY,
-    Math.max(0, Math.ceil(timerAt - performance.now())),
-  );
+  const delay = Math.min(longest, Math.max(0, Math.ceil(timerAt - now)));
   timer = runOutside(() => nativeSetTimeout(onTimer, delay));
 }
 
@@ -153,7 +209,9 @@ function unschedule(): void {
 
 function onTimer(): void {
   timer = undefined;
-  timerAt = Infinity;
+  // Not Infinity: whatever is armed or moved meanwhile is looked at below.
+  timerAt = -Infinity;
+  if (bySystem > 0) epochAhead();
   const at = performance.now();
   const end = orders;
   // All that is due rings in one turn, so that equal deadlines are seen together; not what is armed meanwhile.
@@ -163,11 +221,10 @@ function onTimer(): void {
     first = heap[0]
   ) {
     pop();
-    const sleeper = first.sleeper;
+    const { sleeper } = first;
     if (sleeper === null) continue;
-    first.sleeper = null;
-    live--;
-    sleeper.ring();
+    retire(first);
+    ring(sleeper);
   }
   if (live === 0) heap.length = 0;
   // What rang may have armed something and scheduled already.
@@ -223,7 +280,11 @@ function sweep(): void {
   let kept = 0;
   for (const alarm of heap) if (alarm.sleeper !== null) heap[kept++] = alarm;
   heap.length = kept;
-  for (let i = (kept >> 1) - 1; i >= 0; i--) siftDown(i);
+  heapify();
+}
+
+function heapify(): void {
+  for (let i = (heap.length >> 1) - 1; i >= 0; i--) siftDown(i);
 }
 
 function siftUp(index: number): void {

@@ -20,7 +20,8 @@
  */
 
 import { currentScope } from "./ambient.ts";
-import { isCancellationOf, messageOf, setCause } from "./failures.ts";
+import { isCancellationOf, setCause } from "./failures.ts";
+import { messageOf } from "./foreign.ts";
 
 /** What an error of this package can be given besides its message. */
 export interface ErrorCause {
@@ -30,20 +31,20 @@ export interface ErrorCause {
 
 function withCause(message: string, { cause }: ErrorCause): string {
   if (cause === undefined) return message;
-  return `${message}: ${cause instanceof Error ? cause.message : String(cause)}`;
+  return `${message}: ${messageOf(cause)}`;
 }
 
-/** The first of many parts of a message, which is not to grow with the work that it tells of. */
-function firstOf(parts: readonly string[], shown: number, separator: string): string {
-  if (parts.length <= shown) return parts.join(separator);
-  return `${parts.slice(0, shown).join(separator)}${separator}and ${parts.length - shown} more`;
+/** The first of many parts of a message, whose length is bounded however many there are. */
+function firstOf<T>(parts: readonly T[], shown: number, separator: string, show: (part: T) => string): string {
+  const first = parts.slice(0, shown).map(show).join(separator);
+  return parts.length <= shown ? first : `${first}${separator}and ${parts.length - shown} more`;
 }
 
 /** What a message tells of failures: the only one in full, or the beginnings of the first three. */
 export function tellFailures(failures: readonly unknown[]): string {
   if (failures.length === 1) return messageOf(failures[0]);
   const beginning = (text: string) => text.length > 200 ? `${text.slice(0, 200)}…` : text;
-  return firstOf(failures.map((failure) => beginning(messageOf(failure))), 3, "; ");
+  return firstOf(failures, 3, "; ", (failure) => beginning(messageOf(failure)));
 }
 
 /**
@@ -180,7 +181,7 @@ export class StragglerError extends AggregateError {
   ) {
     super(
       failures,
-      `Work in ${call} still runs ${grace} ms after the abort: ${firstOf(stragglers, 10, ", ")}`,
+      `Work in ${call} still runs ${grace} ms after the abort: ${firstOf(stragglers, 10, ", ", String)}`,
       { cause: reason },
     );
     this.stragglers = stragglers;
@@ -190,9 +191,10 @@ export class StragglerError extends AggregateError {
 /**
  * Tells whether an error is the cancellation of the scope that the caller runs in, rather than a failure.
  *
- * In an aborted scope a rejection is cancellation if it is the scope's reason, has it in its `cause` chain,
- * is named `AbortError`, or is an `AggregateError` or `SuppressedError` made only of such. In a scope that is
- * not aborted nothing is.
+ * In an aborted scope an error is a cancellation if it is the scope's reason, is named `AbortError`, or is an
+ * `AggregateError` or `SuppressedError` made only of such. So is an error of a built-in class (`Error`, `TypeError`,
+ * `DOMException` and so on) whose `cause` is a cancellation. An error of your own class is a failure, whatever its cause.
+ * In a scope that is not aborted nothing is a cancellation.
  *
  * @param error What was caught.
  * @returns Whether to let it pass.

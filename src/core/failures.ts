@@ -4,14 +4,29 @@
  * @module
  */
 
+import { messageOf } from "./foreign.ts";
 import type { Scope } from "./scope.ts";
 
-/** Whether `error` is the cancellation of `scope`; see the public `isCancellation`. */
+/** How many errors inside of each other are looked at: a proxy may make new ones for ever. */
+const MOST_LOOKS = 200_000;
+
+/** The prototypes of the errors that wrap a cancellation without making a failure of it. */
+const BUILT_IN: ReadonlySet<unknown> = new Set(
+  [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, DOMException]
+    .map((type) => type.prototype),
+);
+
+/** Whether `error` is the cancellation of `scope`; see the public `isCancellation`. Never throws. */
 export function isCancellationOf(error: unknown, scope: Scope): boolean {
   if (!scope.aborted) return false;
   // The usual case first: a wait of ours rejects with the reason itself.
-  return error === scope.reason ||
-    comesFrom(error, reasonsAround(scope), new Map());
+  if (error === scope.reason) return true;
+  try {
+    return isMadeOfCancellation(error, reasonsAround(scope));
+  } catch {
+    // What cannot be looked at cannot be a cancellation.
+    return false;
+  }
 }
 
 /** The reasons of all aborted scopes around: what holds an outer signal is cancelled with an outer reason. */
@@ -23,42 +38,64 @@ function reasonsAround(scope: Scope | null): Set<unknown> {
   return reasons;
 }
 
-function comesFrom(
-  error: unknown,
-  reasons: Set<unknown>,
-  judged: Map<object, boolean>,
-): boolean {
-  if (reasons.has(error)) return true;
-  if (typeof error !== "object" || error === null) return false;
-  let judgement = judged.get(error);
-  if (judgement === undefined) {
-    // While it is being judged: what leads back to itself comes from nothing.
-    judged.set(error, false);
-    judgement = isMadeOf(error, (part) => comesFrom(part, reasons, judged));
-    judged.set(error, judgement);
+/** By a list of what is still to be judged, because errors may be nested deeper than the stack. */
+function isMadeOfCancellation(error: unknown, reasons: ReadonlySet<unknown>): boolean {
+  const parts = [error];
+  const seen = new Set<unknown>();
+  let found = false;
+  for (let looks = 0; parts.length > 0; looks++) {
+    if (looks === MOST_LOOKS) return false;
+    const part = parts.pop();
+    if (reasons.has(part)) found = true;
+    else if (typeof part !== "object" || part === null) return false;
+    else if (!seen.has(part)) {
+      seen.add(part);
+      if ((part as Error).name === "AbortError") found = true;
+      else if (!takeApart(part, parts)) return false;
+    }
   }
-  return judgement;
+  // What leads back to itself comes from nothing.
+  return found;
 }
 
-function isMadeOf(error: object, judge: (part: unknown) => boolean): boolean {
-  const { name, cause, errors, error: own, suppressed } = error as {
-    name?: unknown;
-    cause?: unknown;
-    errors?: unknown;
-    error?: unknown;
-    suppressed?: unknown;
-  };
-  if (name === "AbortError") return true;
-  if (error instanceof AggregateError && Array.isArray(errors)) {
-    return errors.length > 0 && errors.every(judge);
+/** Puts what has to be a cancellation, for `error` to be one, on the list. False when `error` is a failure of its own. */
+function takeApart(error: object, parts: unknown[]): boolean {
+  if (error instanceof AggregateError) {
+    const errors: unknown = error.errors;
+    if (!Array.isArray(errors) || errors.length === 0) return false;
+    for (let i = 0; i < errors.length && i < MOST_LOOKS; i++) parts.push(errors[i]);
+    return true;
   }
-  if (name === "SuppressedError") return judge(own) && judge(suppressed);
-  return cause !== undefined && judge(cause);
+  if ((error as Error).name === "SuppressedError") {
+    const { error: own, suppressed } = error as { error?: unknown; suppressed?: unknown };
+    parts.push(own, suppressed);
+    return true;
+  }
+  // A library that wraps what it was thrown in a plain error adds words. A class of one's own is made to be caught: that
+  // is a statement, and must not vanish as a cancellation.
+  if (!isBuiltIn(error)) return false;
+  // An accessor is not what the platform makes, and may return a new error each time.
+  const cause: unknown = Object.getOwnPropertyDescriptor(error, "cause")?.value;
+  if (cause === undefined) return false;
+  parts.push(cause);
+  return true;
+}
+
+function isBuiltIn(error: object): boolean {
+  const prototype = Object.getPrototypeOf(error);
+  if (BUILT_IN.has(prototype)) return true;
+  // Ours are derived from it, and told by their names: there may be other copies of the package.
+  return Object.getPrototypeOf(prototype) === DOMException.prototype &&
+    ["TimeoutError", "InvalidStateError"].includes((error as Error).name);
 }
 
 /** Gives `error` a cause, unless it has one or cannot take one. */
 export function giveCause(error: unknown, cause: unknown): void {
-  if (error instanceof Error && error !== cause && error.cause === undefined) setCause(error, cause);
+  try {
+    if (error instanceof Error && error !== cause && error.cause === undefined) setCause(error, cause);
+  } catch {
+    // One that cannot be looked at cannot take one.
+  }
 }
 
 /** Sets `cause` as the platform does, not enumerable, if the error can take one. */
@@ -74,16 +111,7 @@ export function setCause(error: object, cause: unknown): void {
 export function combineFailures(failures: readonly unknown[]): unknown {
   const distinct = new Set(failures);
   if (distinct.size === 1) return failures[0];
-  return new AggregateError(
-    distinct,
-    `${distinct.size} failures, the first: ${messageOf(failures[0])}`,
-    {
-      cause: failures[0],
-    },
-  );
-}
-
-/** What a person wants to read of something thrown. */
-export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return new AggregateError(distinct, `${distinct.size} failures, the first: ${messageOf(failures[0])}`, {
+    cause: failures[0],
+  });
 }

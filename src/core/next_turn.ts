@@ -4,7 +4,7 @@
  * @module
  */
 
-import { runOutside } from "./ambient.ts";
+import { runOutside } from "./context.ts";
 
 /** What a platform may have that leads into the next turn. */
 export interface Platform {

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { runOutside } from "./ambient.ts";
+import { runOutside } from "./context.ts";
+import { adopt, observe } from "./foreign.ts";
 import type { Scope } from "./scope.ts";
 import { Claim, WaitQueue } from "./wait_queue.ts";
 
@@ -23,9 +24,12 @@ function hubOf(promise: PromiseLike<unknown>): WaitQueue<null> {
     hubs.delete(promise);
     end();
   };
+  // A foreign `then` is called here, in the context of the caller: some begin their work there. Our reaction keeps nothing
+  // of that context, because the promise may live as long as the program.
+  const adopted = adopt(promise);
   runOutside(() =>
-    // `resolve` runs a foreign `then` in a microtask of its own and takes its exceptions.
-    Promise.resolve(promise).then(
+    observe(
+      adopted,
       (value) => settled(() => queue.grantAll(value)),
       (error) => settled(() => queue.failAll(error)),
     )

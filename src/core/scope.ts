@@ -5,6 +5,7 @@
  */
 
 import { Link } from "./link.ts";
+import { surface } from "./next_turn.ts";
 
 /** Something queued in a scope that an abort has to reject: every wait of ours. */
 export abstract class Cancellable extends Link {
@@ -14,14 +15,35 @@ export abstract class Cancellable extends Link {
   abstract moveTo(heir: Scope): void;
 }
 
-/** Who runs a scope. */
+/** Whoever runs a scope. */
 export interface ScopeKeeper {
   /** The scope was aborted, and nothing in its subtree can be handed anything any more. */
   aborted(scope: Scope): void;
   /** The last child that is not abandonable has ended; or, later, the last of all. */
   childless(scope: Scope): void;
-  /** The parent's own work has ended, so that nobody is left to end this abandonable scope. */
+  /** The parent's own work has ended, so that nobody is left to end this abandonable scope. Called once. */
   abandoned(scope: Scope): void;
+  /** Rings the deadline of the scope now if it has passed, instead of at the next turn of the clock. */
+  ringIfDue?(): void;
+}
+
+// The scopes whose keepers have still to hear that they are childless. Whoever finds `telling` false works the list
+// off: one that ends may end its parent, and a recursion would overflow the stack where 10,000 end one after another.
+const emptied: Scope[] = [];
+let telling = false;
+
+function tellChildless(scope: Scope): void {
+  emptied.push(scope);
+  if (telling) return;
+  telling = true;
+  for (let next = emptied.pop(); next !== undefined; next = emptied.pop()) {
+    try {
+      next.keeper?.childless(next);
+    } catch (error) {
+      surface(error);
+    }
+  }
+  telling = false;
 }
 
 /**
@@ -47,6 +69,9 @@ export class Scope extends Link {
   childCount = 0;
   abandonableCount = 0;
   #children: Link | null = null;
+  // Abandonable children that have not heard yet that they are abandoned. Each hears it once, so that the end of a scope
+  // takes time in proportion to them, however many there are and however each of them ends.
+  #unheard: Link | null = null;
   #waits: Link | null = null;
   #controller: AbortController | null = null;
 
@@ -97,10 +122,11 @@ export class Scope extends Link {
   }
 
   #insert(child: Scope): void {
-    this.#children ??= new Link();
-    child.insertBefore(this.#children);
     this.childCount++;
-    if (child.abandonable) this.abandonableCount++;
+    if (child.abandonable) {
+      this.abandonableCount++;
+      child.insertBefore(this.#unheard ??= new Link());
+    } else child.insertBefore(this.#children ??= new Link());
   }
 
   /**
@@ -122,24 +148,33 @@ export class Scope extends Link {
     this.reason = reason;
   }
 
-  /** The children that have not ended, oldest first. */
+  /** The children that have not ended: those that are not abandonable first, and each kind oldest first. */
   children(): Scope[] {
     const list: Scope[] = [];
-    const anchor = this.#children;
-    if (anchor === null) return list;
-    for (let at = anchor.next; at !== anchor; at = at.next) {
-      list.push(at as Scope);
+    for (const anchor of [this.#children, this.#unheard]) {
+      if (anchor === null) continue;
+      for (let at = anchor.next; at !== anchor; at = at.next) list.push(at as Scope);
     }
     return list;
   }
 
   /**
    * To be called when the work of this scope has ended. Once only abandonable children are left (iterators nobody
-   * reads to the end), tells them so. Returns whether no child is open.
+   * reads to the end), tells each of them so, once. Returns whether no child is open.
    */
   settleChildren(): boolean {
-    if (this.childCount > 0 && this.childCount === this.abandonableCount) {
-      for (const child of this.children()) child.keeper?.abandoned(child);
+    const unheard = this.#unheard;
+    if (unheard !== null && this.childCount === this.abandonableCount) {
+      while (unheard.next !== unheard) {
+        const child = unheard.next as Scope;
+        child.unlink();
+        child.insertBefore(this.#children ??= new Link());
+        try {
+          child.keeper?.abandoned(child);
+        } catch (error) {
+          surface(error);
+        }
+      }
     }
     return this.childCount === 0;
   }
@@ -184,7 +219,7 @@ export class Scope extends Link {
       const wait = anchor.next as Cancellable;
       wait.unlink();
       wait.moveTo(heir);
-      if (heir.aborted) wait.cancel(heir.reason);
+      if (heir.aborted) cancelWait(wait, heir.reason);
       else heir.attach(wait);
     }
   }
@@ -196,9 +231,7 @@ export class Scope extends Link {
     this.unlink();
     parent.childCount--;
     if (this.abandonable) parent.abandonableCount--;
-    if (parent.childCount === parent.abandonableCount) {
-      parent.keeper?.childless(parent);
-    }
+    if (parent.childCount === parent.abandonableCount && parent.keeper !== null) tellChildless(parent);
   }
 
   /** Marks this scope aborted and puts it and its unshielded descendants on `list`. */
@@ -210,11 +243,8 @@ export class Scope extends Link {
   }
 
   markChildren(reason: unknown, list: Scope[]): void {
-    const anchor = this.#children;
-    if (anchor === null) return;
-    for (let at = anchor.next; at !== anchor; at = at.next) {
-      if (!(at as Scope).shielded) (at as Scope).mark(reason, list);
-    }
+    if (this.#children !== null) markRing(this.#children, reason, list);
+    if (this.#unheard !== null) markRing(this.#unheard, reason, list);
   }
 
   rejectWaits(): void {
@@ -223,13 +253,33 @@ export class Scope extends Link {
     while (anchor.next !== anchor) {
       const wait = anchor.next as Cancellable;
       wait.unlink();
-      wait.cancel(this.reason);
+      cancelWait(wait, this.reason);
     }
   }
 
   fireSignal(): void {
-    this.keeper?.aborted(this);
+    try {
+      this.keeper?.aborted(this);
+    } catch (error) {
+      surface(error);
+    }
+    // The platform reports what a listener throws, and goes on.
     this.#controller?.abort(this.reason);
+  }
+}
+
+function markRing(anchor: Link, reason: unknown, list: Scope[]): void {
+  for (let at = anchor.next; at !== anchor; at = at.next) {
+    if (!(at as Scope).shielded) (at as Scope).mark(reason, list);
+  }
+}
+
+// An abort reaches all that it is for: what goes wrong with one of them is no reason to leave the others waiting.
+function cancelWait(wait: Cancellable, reason: unknown): void {
+  try {
+    wait.cancel(reason);
+  } catch (error) {
+    surface(error);
   }
 }
 
@@ -245,7 +295,7 @@ export function abortAll(
   for (let i = 0; i < marked.length; i++) {
     marked[i]!.markChildren(reason, marked);
   }
-  for (const wait of waits) wait.cancel(reason);
+  for (const wait of waits) cancelWait(wait, reason);
   for (const scope of marked) scope.rejectWaits();
   for (const scope of marked) scope.fireSignal();
 }

@@ -4,14 +4,23 @@
  * @module
  */
 
+import { nameOf } from "./foreign.ts";
+
 function show(value: unknown): string {
-  if (typeof value === "string") return JSON.stringify(value);
-  if (typeof value === "function") {
-    return `function ${value.name || "(anonymous)"}`;
+  try {
+    return describe(value);
+  } catch {
+    // A proxy, or a getter: the message has to come all the same.
+    return `${typeof value === "function" ? "a function" : "an object"} that cannot be shown`;
   }
+}
+
+function describe(value: unknown): string {
+  if (typeof value === "string") return JSON.stringify(value);
+  if (typeof value === "function") return `function ${nameOf(value) || "(anonymous)"}`;
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object" && value !== null) {
-    const name = value.constructor?.name ?? "no prototype";
+    const name = (value.constructor ?? null) === null ? "no prototype" : nameOf(value.constructor);
     // A generator's constructor has no name.
     return `an object (${name || Object.prototype.toString.call(value).slice("[object ".length, -1)})`;
   }
@@ -121,14 +130,32 @@ export function checkOptions(action: string, value: unknown): void {
   }
 }
 
-/** Throws what is wrong with the options that every wait takes. */
+/**
+ * The options as a record of our own, so that each is read once and before any effect: a getter may throw, and the
+ * caller may change its object.
+ */
+export function readOptions<T extends object>(
+  action: string,
+  options: T | undefined,
+  names: readonly (keyof T)[],
+): T | undefined {
+  checkOptions(action, options);
+  if (options === undefined) return undefined;
+  const own: Partial<T> = {};
+  for (const name of names) own[name] = options[name];
+  return own as T;
+}
+
+/** Throws what is wrong with the options that every wait takes, and returns the signal: it is read once. */
 export function checkWait(
   action: string,
-  options: { readonly signal?: unknown } | undefined,
-): void {
-  if (options === undefined) return;
+  options: { readonly signal?: AbortSignal | undefined } | undefined,
+): AbortSignal | undefined {
+  if (options === undefined) return undefined;
   checkOptions(action, options);
-  checkSignal(action, options.signal);
+  const { signal } = options;
+  checkSignal(action, signal);
+  return signal;
 }
 
 /** An instant in epoch ms. */

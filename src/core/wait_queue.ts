@@ -15,7 +15,10 @@
  */
 
 import { type AbortLink, attachToSignal } from "./abort_hub.ts";
+import { currentScope, openScope } from "./ambient.ts";
 import { lookAtClock } from "./clock.ts";
+import { isCancellationOf } from "./failures.ts";
+import { abortOf, cancelledPromise, nothing } from "./foreign.ts";
 import { Link } from "./link.ts";
 import { Cancellable, type Scope } from "./scope.ts";
 import { checkWait } from "./validate.ts";
@@ -80,18 +83,22 @@ export class Claim<T> extends Cancellable {
     });
     scope.attach(this);
     this.#signal = signal;
-    if (signal !== undefined) this.#link = attachToSignal(signal, this);
+    if (signal === undefined) return;
+    try {
+      this.#link = attachToSignal(signal, this);
+    } catch (error) {
+      this.fail(error);
+    }
   }
 
   /** Whether its scope or signal is aborted, though its turn to be rejected has not come yet. */
   get doomed(): boolean {
-    return this.#scope.aborted ||
-      (this.#signal !== undefined && this.#signal.aborted);
+    return this.#scope.aborted || (this.#signal !== undefined && abortOf(this.#signal) !== null);
   }
 
   /** Cancels a doomed wait now. */
   expel(): void {
-    this.cancel(this.#signal?.reason);
+    this.cancel(this.#signal === undefined ? undefined : abortOf(this.#signal)?.reason);
   }
 
   /** Its scope has ended and `heir`, an ancestor, takes it over. */
@@ -121,12 +128,12 @@ export class Claim<T> extends Cancellable {
     return this.#rejectAs("granted", error);
   }
 
-  /** Ends the wait because of its scope or signal, whose reason wins over the one given. */
+  /**
+   * Ends the wait because of its scope or signal, whose reason wins over the one given. That is no failure, so it never
+   * becomes an unhandled rejection.
+   */
   override cancel(reason: unknown): void {
-    this.#rejectAs(
-      "cancelled",
-      this.#scope.aborted ? this.#scope.reason : reason,
-    );
+    if (this.#rejectAs("cancelled", this.#scope.aborted ? this.#scope.reason : reason)) this.promise.catch(nothing);
   }
 
   #rejectAs(state: "granted" | "cancelled", error: unknown): boolean {
@@ -176,8 +183,9 @@ export class WaitQueue<P = unknown> implements Waitable<P> {
     return this.#size;
   }
 
-  /** Puts a node at the end. */
+  /** Puts a node at the end, unless its wait is over already. */
   push(node: WaitNode<P>): void {
+    if (node.claim.state !== "queued") return;
     node.home = this;
     node.insertBefore(this.#anchor);
     this.#size++;
@@ -206,6 +214,18 @@ export class WaitQueue<P = unknown> implements Waitable<P> {
     }
     for (const claim of doomed) claim.expel();
     return this.#size;
+  }
+
+  /** Fails those of a payload that `test` holds of. Takes a look at each. */
+  failWhere(test: (payload: P) => boolean, error: (payload: P) => unknown): void {
+    const failed: WaitNode<P>[] = [];
+    for (let at = this.#anchor.next; at !== this.#anchor; at = at.next) {
+      if (test((at as WaitNode<P>).payload)) failed.push(at as WaitNode<P>);
+    }
+    for (const { claim, payload } of failed) {
+      if (claim.doomed) claim.expel();
+      else claim.fail(error(payload));
+    }
   }
 
   /** Takes a node out. */
@@ -245,21 +265,25 @@ export function refusal(
   signal?: AbortSignal,
 ): Promise<never> | null {
   lookAtClock();
-  if (scope.aborted) return Promise.reject(scope.reason);
-  if (signal !== undefined && signal.aborted) {
-    return Promise.reject(signal.reason);
-  }
-  return null;
+  if (scope.aborted) return cancelledPromise(scope.reason);
+  if (signal === undefined) return null;
+  const abort = abortOf(signal);
+  return abort === null ? null : cancelledPromise(abort.reason);
 }
 
-/** {@linkcode refusal}, for a wait whose options have still to be checked: what is wrong with them is refused too. */
-export function refusalOf(action: string, scope: Scope, options: WaitOptions | undefined): Promise<never> | null {
+/** Checks the options of a wait and begins it in the ambient scope; or returns why it may not begin. Never throws. */
+export function beginWait<T>(
+  action: string,
+  options: WaitOptions | undefined,
+  begin: (scope: Scope, signal: AbortSignal | undefined) => Promise<T>,
+): Promise<T> {
   try {
-    checkWait(action, options);
+    const signal = checkWait(action, options);
+    const scope = currentScope();
+    return refusal(scope, signal) ?? begin(scope, signal);
   } catch (error) {
     return Promise.reject(error);
   }
-  return refusal(scope, options?.signal);
 }
 
 /** Begins a wait at the end of `queue`, in the ambient scope. The caller has asked {@linkcode refusal}. */
@@ -272,4 +296,24 @@ export function enqueue<T, P>(
   const claim = new Claim<T>(scope, signal);
   queue.push(claim.node(payload));
   return claim.promise;
+}
+
+/**
+ * `work`, an async function that waits, as a wait: rejected by an abort of its scope or signal it is no unhandled
+ * rejection, because that is no failure.
+ */
+export function asWait<T>(scope: Scope, signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
+  const promise = new Promise<T>((resolve, reject) =>
+    void work.then(resolve, (error) => {
+      if (isCutShort(error, scope, signal)) promise.catch(nothing);
+      reject(error);
+    })
+  );
+  return promise;
+}
+
+function isCutShort(error: unknown, scope: Scope, signal: AbortSignal | undefined): boolean {
+  // Its scope may have ended since it was aborted, and the wait belongs to another one since then.
+  return isCancellationOf(error, scope) || isCancellationOf(error, openScope(scope)) ||
+    (signal !== undefined && abortOf(signal)?.reason === error);
 }
