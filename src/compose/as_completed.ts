@@ -18,10 +18,10 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { checkStructured, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
+import { outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
 import { checkCount, checkFlag } from "../core/validate.ts";
 import {
-  checkDiscard,
+  checkCombinator,
   type DiscardOptions,
   type Entry,
   type EntryResult,
@@ -109,16 +109,13 @@ export function asCompleted(
   options?: AsCompletedOptions,
 ): Results<unknown> {
   const action = "iterate as completed";
-  checkStructured(action, options);
-  checkDiscard(action, options);
-  checkFlag(action, "settled", options?.settled);
-  if (options?.concurrency !== undefined) {
-    checkCount(action, "concurrency", options.concurrency, 1, true);
-  }
+  const own = checkCombinator(action, options, ["settled", "concurrency"]);
+  const { settled, concurrency = Infinity } = own ?? {};
+  checkFlag(action, "settled", settled);
+  checkCount(action, "concurrency", concurrency, 1, true);
   const read = readEntries(action, entries);
-  const { list, keys } = read;
-  if (outsideAbort(currentScope(), options?.signal) !== null) list.forEach(ignoreFailure);
-  const settled = options?.settled === true;
+  const { list, keys, repeated } = read;
+  if (outsideAbort(currentScope(), own?.signal) !== null) list.forEach(ignoreFailure);
   const order = startingOrder(list);
   const place = (nth: number): CompletedPlace => {
     const index = order[nth]!;
@@ -130,15 +127,16 @@ export function asCompleted(
       name: (nth) => nameOfEntry(read, order[nth]!),
       open: () => order[Symbol.iterator](),
       free: (index) => typeof list[index] !== "function",
-      start: (index, scope, _nth, ok, no) => startEntry(list[index]!, scope, scope.signal, ok, no),
+      start: (index, scope, own, _nth, ok, no) => startEntry(list[index]!, scope, own, ok, no),
+      repeats: (nth) => repeated?.has(order[nth]!) === true,
       fulfilled: (value, nth) => settled ? { status: "fulfilled", value, ...place(nth) } : value,
       rejected: settled ? (reason, nth) => ({ status: "rejected", reason, ...place(nth) }) : undefined,
       // The input is finite, and all of it is to start now: results may wait without bound.
-      concurrency: options?.concurrency ?? Infinity,
+      concurrency,
       bound: Infinity,
       ordered: false,
     },
-    options,
+    own,
     true,
   );
 }

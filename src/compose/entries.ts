@@ -4,12 +4,13 @@
  * @module
  */
 
+import { cancelledPromise, nameOf, observe } from "../core/foreign.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
 import type { Scope } from "../core/scope.ts";
-import { observe, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
+import { checkStructured, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
 import { isThenable, wrongKind } from "../core/validate.ts";
 import { surface } from "../core/next_turn.ts";
-import { Awaitable, ignoreFailure } from "../task/awaitable.ts";
+import { checkDeadlock, ignoreFailure, scopeless } from "../task/awaitable.ts";
 
 /** One piece of work: a function that the call starts and owns, or a promise that it awaits and does not own. */
 export type Entry<T> = TaskFunction<T> | PromiseLike<T>;
@@ -28,11 +29,18 @@ export interface DiscardOptions {
   onDiscard?: ((value: unknown) => void) | undefined;
 }
 
+const NO_ENTRIES: EntryList = { list: [], keys: null, repeated: null };
+
 /** Entries read to their end, and the keys they had. */
 export interface EntryList {
   readonly list: readonly Entry<unknown>[];
   /** `null` for what had no keys. */
   readonly keys: readonly string[] | null;
+  /**
+   * The places at which a promise stands again: it comes to the same value, so that this is given to the caller, or
+   * discarded, only once. `null` when there is none.
+   */
+  readonly repeated: ReadonlySet<number> | null;
 }
 
 /** Reads entries from an iterable or a record. Throws before anything is started. */
@@ -44,25 +52,38 @@ export function readEntries(action: string, entries: unknown): EntryList {
     Symbol.asyncIterator in entries
   ) throw wrongKind(action, "entries", rule, entries);
   const isIterable = typeof (entries as Iterable<unknown>)[Symbol.iterator] === "function";
-  const keys = isIterable ? null : Object.keys(entries);
-  const list: unknown[] = isIterable ? [...entries as Iterable<unknown>] : Object.values(entries);
+  const keys = isIterable ? null : keysOf(action, entries);
+  const list = keys === null
+    ? [...entries as Iterable<unknown>]
+    : keys.map((key) => (entries as Record<string, unknown>)[key]);
+  const promises = new Set<unknown>();
+  let repeated: Set<number> | null = null;
   for (let i = 0; i < list.length; i++) {
     const entry = list[i];
-    if (typeof entry === "function" || isThenable(entry)) continue;
-    throw wrongKind(
-      action,
-      `entries[${keys === null ? i : JSON.stringify(keys[i])}]`,
-      "a function or a promise",
-      entry,
-    );
+    if (typeof entry === "function") continue;
+    if (!isThenable(entry)) {
+      const place = keys === null ? i : JSON.stringify(keys[i]);
+      throw wrongKind(action, `entries[${place}]`, "a function or a promise", entry);
+    }
+    if (promises.has(entry)) (repeated ??= new Set()).add(i);
+    promises.add(entry);
   }
-  return { list: list as Entry<unknown>[], keys };
+  return { list: list as Entry<unknown>[], keys, repeated };
+}
+
+/** A symbol has no place in a message, and `Object.keys` would leave it out without a word. */
+function keysOf(action: string, entries: object): string[] {
+  for (const symbol of Object.getOwnPropertySymbols(entries)) {
+    if (!Object.prototype.propertyIsEnumerable.call(entries, symbol)) continue;
+    throw wrongKind(action, "entries", "a record with names as keys", symbol);
+  }
+  return Object.keys(entries);
 }
 
 /** What messages call an entry. */
 export function nameOfEntry({ list, keys }: EntryList, index: number): string {
   const entry = list[index];
-  return keys?.[index] ?? (typeof entry === "function" && entry.name || `entries[${index}]`);
+  return keys?.[index] ?? (typeof entry === "function" && nameOf(entry) || `entries[${index}]`);
 }
 
 /** What to return when the outside of the call is aborted, so that it may not begin. */
@@ -74,25 +95,31 @@ export function refuseEntries(
   const outside = outsideAbort(outer, options?.signal);
   if (outside === null) return null;
   list.forEach(ignoreFailure);
-  return Promise.reject(outside.reason);
+  return cancelledPromise(outside.reason);
 }
 
-/** Throws unless `onDiscard` is absent or a function. */
-export function checkDiscard(
+/** Throws what is wrong with the options of a combinator, and returns them as `readOptions` does. */
+export function checkCombinator<O extends StructuredOptions & DiscardOptions>(
   action: string,
-  options: DiscardOptions | undefined,
-): void {
-  const onDiscard = options?.onDiscard;
+  options: O | undefined,
+  more: readonly (keyof O)[] = [],
+): O | undefined {
+  const own = checkStructured<O>(action, options, ["onDiscard", ...more]);
+  const onDiscard = own?.onDiscard;
   if (onDiscard !== undefined && typeof onDiscard !== "function") {
     throw wrongKind(action, "onDiscard", "a function", onDiscard);
   }
+  return own;
 }
 
-/** Gives away a value that nobody gets. */
+/** Gives away a value that nobody gets; not that of a promise which stands among the entries a second time. */
 export function discard(
   options: DiscardOptions | undefined,
   value: unknown,
+  { repeated }: EntryList = NO_ENTRIES,
+  index = 0,
 ): void {
+  if (repeated?.has(index) === true) return;
   try {
     options?.onDiscard?.(value);
   } catch (error) {
@@ -100,18 +127,18 @@ export function discard(
   }
 }
 
-/** Starts one entry in `scope`, which has to be the ambient one. */
+/** Starts one entry in `scope`, which has to be the ambient one. A function gets the signal of `own`. */
 export function startEntry(
   entry: Entry<unknown>,
   scope: Scope,
-  signal: AbortSignal,
+  own: { readonly signal: AbortSignal },
   ok: (value: unknown) => void,
   no: (error: unknown) => void,
 ): void {
   if (typeof entry !== "function") return observePromise(entry, scope, ok, no);
   let value: unknown;
   try {
-    value = entry(signal);
+    value = entry(own.signal);
   } catch (error) {
     return no(error);
   }
@@ -126,10 +153,14 @@ function observePromise(
 ): void {
   if (scope.aborted) {
     ignoreFailure(promise);
-    no(scope.reason);
-  } // A wait for one of ours belongs to the ambient scope already, and sees a task that awaits itself.
-  else if (promise instanceof Awaitable) promise.then(ok, no);
-  else awaitForeign(promise, scope).promise.then(ok, no);
+    return no(scope.reason);
+  }
+  try {
+    checkDeadlock(promise, scope);
+  } catch (error) {
+    return no(error);
+  }
+  awaitForeign(scopeless(promise), scope).promise.then(ok, no);
 }
 
 export type { StructuredOptions };

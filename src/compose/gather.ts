@@ -18,11 +18,12 @@
 
 import { currentScope, runInScope } from "../core/ambient.ts";
 import { isCancellationOf } from "../core/failures.ts";
+import { MANY, Reentry } from "../core/reentry.ts";
 import type { Scope } from "../core/scope.ts";
-import { checkStructured, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
+import { StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { checkCount, checkFlag } from "../core/validate.ts";
-import { checkDiscard, discard, nameOfEntry, readEntries, refuseEntries, startEntry } from "./entries.ts";
+import { checkCombinator, discard, nameOfEntry, readEntries, refuseEntries, startEntry } from "./entries.ts";
 import type { DiscardOptions, Entry, EntryList, EntryResult } from "./entries.ts";
 
 export type { DiscardOptions, Entry, EntryResult, StructuredOptions, TaskFunction };
@@ -85,7 +86,7 @@ class GatherCall extends StructuredCall<unknown> {
     runInScope(this.scope, (concurrency) => {
       const few = concurrency < this.#entries.list.length;
       this.#startAll(few);
-      if (few) this.#startWorkers(concurrency);
+      if (few) this.#openPlaces(concurrency);
     }, this.#options?.concurrency ?? Infinity);
     this.end();
     return this.promise;
@@ -93,7 +94,7 @@ class GatherCall extends StructuredCall<unknown> {
 
   #startAll(promisesOnly: boolean): void {
     const { list } = this.#entries;
-    const { signal } = this.scope;
+    const own = { signal: this.scope.signal };
     // One closure for all, where it does not matter whose failure it is.
     const no = this.#settled || this.#running !== null ? null : (error: unknown) => this.fail(error);
     for (let i = 0; i < list.length; i++) {
@@ -105,7 +106,7 @@ class GatherCall extends StructuredCall<unknown> {
       startEntry(
         entry,
         this.scope,
-        signal,
+        own,
         (value) => {
           this.#keep(i, value);
           this.end();
@@ -126,33 +127,58 @@ class GatherCall extends StructuredCall<unknown> {
     return true;
   }
 
-  #startWorkers(concurrency: number): void {
+  /**
+   * Starts as many functions as may run at once, and from then on another one for each that ends: in the context of the
+   * call, not in that of the one that has ended.
+   */
+  #openPlaces(concurrency: number): void {
+    let free: (() => void)[] = [];
+    const reentry = new Reentry(() => {
+      if (free.length < MANY) {
+        free.pop()!();
+        if (free.length > 0) reentry.ask();
+        return;
+      }
+      const starts = free;
+      free = [];
+      for (const start of starts) start();
+    });
+    const restart = (start: () => void) => {
+      free.push(start);
+      reentry.ask();
+    };
+    const own = { signal: this.scope.signal };
     for (let i = 0; i < concurrency; i++) {
       this.begin();
-      void this.#work();
+      this.#openPlace(own, restart);
     }
   }
 
-  async #work(): Promise<void> {
+  /** One place: runs one function at a time. `restart` calls what it is given in the context of the call. */
+  #openPlace(own: { readonly signal: AbortSignal }, restart: (start: () => void) => void): void {
     const { list } = this.#entries;
-    const { signal } = this.scope;
-    while (this.#next < list.length) {
-      const i = this.#next++;
-      const entry = list[i]!;
-      if (typeof entry !== "function" || this.#stopped()) continue;
-      this.#running?.add(i);
-      try {
-        this.#keep(i, await entry(signal));
-      } catch (error) {
-        this.#keepFailure(i, error);
-      }
-    }
-    this.end();
+    let index = 0;
+    const ok = (value: unknown) => {
+      this.#keep(index, value);
+      restart(start);
+    };
+    const no = (error: unknown) => {
+      this.#keepFailure(index, error);
+      restart(start);
+    };
+    const start = () => {
+      while (this.#next < list.length && typeof list[this.#next] !== "function") this.#next++;
+      if (this.#next === list.length || this.#stopped()) return this.end();
+      index = this.#next++;
+      this.#running?.add(index);
+      startEntry(list[index]!, this.scope, own, ok, no);
+    };
+    start();
   }
 
   #keep(index: number, value: unknown): void {
     this.#running?.delete(index);
-    if (this.state !== "open") discard(this.#options, value);
+    if (this.state !== "open") discard(this.#options, value, this.#entries, index);
     else this.#results[index] = this.#settled ? { status: "fulfilled", value } : value;
   }
 
@@ -170,16 +196,10 @@ class GatherCall extends StructuredCall<unknown> {
 
   protected override discard(): void {
     if (this.#options?.onDiscard === undefined) return;
-    this.#results.forEach((result) => {
-      if (!this.#settled) discard(this.#options, result);
-      else if (
-        (result as PromiseSettledResult<unknown>).status === "fulfilled"
-      ) {
-        discard(
-          this.#options,
-          (result as PromiseFulfilledResult<unknown>).value,
-        );
-      }
+    this.#results.forEach((result, index) => {
+      if (!this.#settled) return discard(this.#options, result, this.#entries, index);
+      const { status, value } = result as { status: PromiseSettledResult<unknown>["status"]; value?: unknown };
+      if (status === "fulfilled") discard(this.#options, value, this.#entries, index);
     });
   }
 
@@ -196,7 +216,8 @@ class GatherCall extends StructuredCall<unknown> {
  * **Order**: functions start synchronously, in order; results stand in the order of the input. **Failure**: the
  * first one aborts the rest, and once these have ended the call rejects with it as it is; if others failed
  * genuinely too, with an `AggregateError`, the first one first. With `settled: true` failures are results. **Cancellation**:
- * an abort from outside aborts the functions, waits for them, and rejects with that reason, with `settled` too.
+ * an abort from outside aborts the functions and waits for them. If it cut one of them short the call rejects with that
+ * reason, with `settled` too; if all end with a value all the same, these are the results.
  * **Cost**: below twice `Promise.all`.
  *
  * @typeParam T The tuple, array, iterable or record of entries.
@@ -283,18 +304,14 @@ export function gather(
   entries: Iterable<Entry<unknown>> | Readonly<Record<string, Entry<unknown>>>,
   options?: GatherOptions,
 ): Promise<unknown> {
-  let read: EntryList;
   try {
-    checkStructured("gather", options);
-    checkDiscard("gather", options);
-    checkFlag("gather", "settled", options?.settled);
-    if (options?.concurrency !== undefined) {
-      checkCount("gather", "concurrency", options.concurrency, 1, true);
-    }
-    read = readEntries("gather", entries);
+    const own = checkCombinator("gather", options, ["settled", "concurrency"]);
+    checkFlag("gather", "settled", own?.settled);
+    if (own?.concurrency !== undefined) checkCount("gather", "concurrency", own.concurrency, 1, true);
+    const read = readEntries("gather", entries);
+    const outer = currentScope();
+    return refuseEntries(read, outer, own) ?? new GatherCall(outer, read, own).start();
   } catch (error) {
     return Promise.reject(error);
   }
-  const outer = currentScope();
-  return refuseEntries(read, outer, options) ?? new GatherCall(outer, read, options).start();
 }

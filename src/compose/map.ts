@@ -16,10 +16,10 @@
  * @module
  */
 
-import { observe } from "../core/structured_call.ts";
-import { checkStructured, type StructuredOptions } from "../core/structured_call.ts";
+import { observe } from "../core/foreign.ts";
+import type { StructuredOptions } from "../core/structured_call.ts";
 import { checkCount, checkFlag, checkFunction } from "../core/validate.ts";
-import { checkDiscard, type DiscardOptions } from "./entries.ts";
+import { checkCombinator, type DiscardOptions } from "./entries.ts";
 import { Results, streamResults } from "./results.ts";
 import { openerOf } from "./stream_source.ts";
 
@@ -110,24 +110,22 @@ export function map<I>(
   fn: (item: I, signal: AbortSignal, index: number) => unknown,
   options?: MapOptions,
 ): Results<unknown> {
-  const { concurrency = DEFAULT_CONCURRENCY } = Object(options) as MapOptions;
   const open = openerOf("map", source);
   checkFunction("map", "fn", fn);
-  checkStructured("map", options);
-  checkDiscard("map", options);
+  const own = checkCombinator("map", options, ["concurrency", "ordered", "settled"]);
+  const { concurrency = DEFAULT_CONCURRENCY, ordered, settled } = own ?? {};
   checkCount("map", "concurrency", concurrency, 1, false);
-  checkFlag("map", "ordered", options?.ordered);
-  checkFlag("map", "settled", options?.settled);
-  const settled = options?.settled === true;
+  checkFlag("map", "ordered", ordered);
+  checkFlag("map", "settled", settled);
   return streamResults<I, unknown>(
     {
       kind: "map",
       name: (index) => `items[${index}]`,
       open,
-      start(item, scope, index, ok, no) {
+      start(item, _scope, own, index, ok, no) {
         let value: unknown;
         try {
-          value = fn(item, scope.signal, index);
+          value = fn(item, own.signal, index);
         } catch (error) {
           return no(error);
         }
@@ -137,9 +135,9 @@ export function map<I>(
       rejected: settled ? (reason) => ({ status: "rejected", reason }) : undefined,
       concurrency,
       bound: 2 * concurrency,
-      ordered: options?.ordered === true,
+      ordered: ordered === true,
     },
-    options,
+    own,
     false,
   );
 }

@@ -8,11 +8,12 @@ import { currentScope, runInScope } from "../core/ambient.ts";
 import { CancelledError } from "../core/errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { abortAll, Scope } from "../core/scope.ts";
-import { checkStructured, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
+import { StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
+import { surface } from "../core/next_turn.ts";
 import { outOfRange } from "../core/validate.ts";
 import { ignoreFailure } from "../task/awaitable.ts";
-import { checkDiscard, discard, nameOfEntry, readEntries, refuseEntries, startEntry } from "./entries.ts";
+import { checkCombinator, discard, nameOfEntry, readEntries, refuseEntries, startEntry } from "./entries.ts";
 import type { DiscardOptions, Entry, EntryList, EntryResult } from "./entries.ts";
 
 export type { DiscardOptions, Entry, EntryResult, StructuredOptions, TaskFunction };
@@ -27,6 +28,7 @@ class RaceCall extends StructuredCall<unknown> {
   readonly #entries: EntryList;
   readonly #options: RaceOptions | undefined;
   readonly #errors: unknown[] = [];
+  #allFailed: AggregateError | null = null;
   readonly #running = new Set<number>();
   // One for each function that was started, since any may win, and one for all promises. A scope stays here when its
   // function has settled: they end together, so that what one has left running is as cancelled as the others.
@@ -80,7 +82,7 @@ class RaceCall extends StructuredCall<unknown> {
     this.#running.add(index);
     const ok = (value: unknown) => this.#arrived(index, scope, { value });
     const no = (error: unknown) => this.#lost(index, scope, error);
-    runInScope(scope, () => startEntry(entry, scope, scope.signal, ok, no));
+    runInScope(scope, () => startEntry(entry, scope, scope, ok, no));
   }
 
   /** Whether no further function may start. One may have won synchronously, or have aborted the outside. */
@@ -94,14 +96,17 @@ class RaceCall extends StructuredCall<unknown> {
   #arrived(index: number, scope: Scope, winner: Winner): void {
     this.#running.delete(index);
     if (this.#winner === null && this.state === "open") this.#win(scope, winner);
-    else if ("value" in winner) discard(this.#options, winner.value);
+    else if ("value" in winner) discard(this.#options, winner.value, this.#entries, index);
     this.end();
   }
 
   #lost(index: number, scope: Scope, error: unknown): void {
     // What losers fail with, genuine or not, is theirs.
     if (this.#winner !== null) return this.#arrived(index, scope, { error });
-    if (isCancellationOf(error, this.scope)) this.cancelled = true;
+    if (this.state !== "open") {
+      // Nobody waits for it any more, and it has lost to none.
+      if (!isCancellationOf(error, this.scope)) surface(error);
+    } else if (isCancellationOf(error, this.scope)) this.cancelled = true;
     else if (this.#kind === "race") return this.#arrived(index, scope, { error });
     else this.#errors.push(error);
     this.#running.delete(index);
@@ -113,6 +118,7 @@ class RaceCall extends StructuredCall<unknown> {
     // It has won even if the outside was aborted meanwhile.
     this.cancelled = false;
     if (this.scope.aborted) return;
+    if ("error" in winner) return this.abortBecauseOf(winner.error);
     // Not the scope of the winner itself: its signal may be that of a response whose body is not read yet.
     const dropped = this.#scopes.filter((at) => at !== scope || at === this.#promises);
     if (scope.childCount > 0) {
@@ -131,6 +137,9 @@ class RaceCall extends StructuredCall<unknown> {
 
   override tryEnd(): void {
     if (this.pending > 0) return;
+    if (this.#winner === null && this.#errors.length > 0 && !this.scope.aborted) {
+      this.abortBecauseOf(this.#failure());
+    }
     const scopes = this.#scopes;
     // From where it stopped the last time, so that many that end one by one are not looked at again and again.
     for (let i = 0; i < scopes.length; i++) {
@@ -143,14 +152,13 @@ class RaceCall extends StructuredCall<unknown> {
 
   protected override value(): unknown {
     const winner = this.#winner;
-    if (winner === null) {
-      throw new AggregateError(
-        this.#errors,
-        `None of ${this.#errors.length} has succeeded`,
-      );
-    }
+    if (winner === null) throw this.#failure();
     if ("error" in winner) throw winner.error;
     return winner.value;
+  }
+
+  #failure(): AggregateError {
+    return this.#allFailed ??= new AggregateError(this.#errors, `None of ${this.#errors.length} has succeeded`);
   }
 
   protected override discard(): void {
@@ -171,20 +179,18 @@ function start(
   options: RaceOptions | undefined,
 ): Promise<unknown> {
   const action = kind === "race" ? "race" : "find the first success";
-  let read: EntryList;
   try {
-    checkStructured(action, options);
-    checkDiscard(action, options);
-    read = readEntries(action, entries);
+    const own = checkCombinator(action, options);
+    const read = readEntries(action, entries);
     // Waiting for the first of nobody would never end.
     if (read.list.length === 0) {
       throw outOfRange(action, "entries", "at least one function or promise", entries);
     }
+    const outer = currentScope();
+    return refuseEntries(read, outer, own) ?? new RaceCall(kind, outer, read, own).start();
   } catch (error) {
     return Promise.reject(error);
   }
-  const outer = currentScope();
-  return refuseEntries(read, outer, options) ?? new RaceCall(kind, outer, read, options).start();
 }
 
 /**
@@ -194,7 +200,8 @@ function start(
  * as it is; those of losers are dropped. **Cancellation**: losers are aborted, and have ended before the call settles. The
  * signal of the winner is not, so that the body of a response can be read afterwards; but structured calls and iterators
  * that the winner has left open are cancelled with the losers, and joined. An abort from outside reaches all until the call
- * settles; before anything has settled it rejects with that reason.
+ * settles: it rejects with that reason if the abort cut all of them short, and comes to the first that has ended with a
+ * value all the same.
  *
  * @typeParam E The entries.
  * @param entries Functions and promises, at least one. A promise that loses goes on.
@@ -228,8 +235,8 @@ export function race<E extends Entry<unknown>>(
  * `AggregateError` of all failures in order of completion; otherwise failures are dropped. **Cancellation**: losers, those
  * that have failed included, are aborted, and have ended before the call settles. The signal of the winner is not, so that
  * the body of a response can be read afterwards; but structured calls and iterators that the winner has left open are
- * cancelled with the losers, and joined. An abort from outside reaches all until the call settles; before anything has
- * succeeded it rejects with that reason.
+ * cancelled with the losers, and joined. An abort from outside reaches all until the call settles: it rejects with that
+ * reason, unless one of them succeeds all the same.
  *
  * @typeParam E The entries.
  * @param entries Functions and promises, at least one. A promise that loses goes on.

@@ -6,8 +6,8 @@
  *          (only while fewer than `bound` are in flight or waiting)
  * ```
  *
- * All callbacks run in the stream's own async context: they are attached there, and the reader's
- * `next()` enters it only when the source had been held back.
+ * Items start in the async context in which the stream was opened, not in that of one that has ended; see
+ * {@linkcode Reentry}.
  *
  * @module
  */
@@ -16,7 +16,9 @@ import { currentScope, runInScope } from "../core/ambient.ts";
 import { CancelledError } from "../core/errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { Fifo } from "../core/fifo.ts";
+import { cancelledPromise, nothing } from "../core/foreign.ts";
 import { Link } from "../core/link.ts";
+import { MANY, Reentry } from "../core/reentry.ts";
 import { surface } from "../core/next_turn.ts";
 import { Scope } from "../core/scope.ts";
 import { StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
@@ -30,14 +32,17 @@ export interface StreamPlan<I, R> {
   /** What messages call the work for one item. */
   name(index: number): string;
   readonly open: Opener<I>;
-  /** Starts the work for one item. */
+  /** Starts the work for one item, whose signal `own` makes. */
   start(
     item: I,
     scope: Scope,
+    own: ItemSignal,
     index: number,
     ok: (value: unknown) => void,
     no: (error: unknown) => void,
   ): void;
+  /** Whether the item comes to the same value as one before it, which gets that value or gives it away. */
+  repeats?(index: number): boolean;
   /** What the reader gets for a value. */
   fulfilled(value: unknown, index: number): R;
   /** What the reader gets for a failure; absent: the failure ends the stream. */
@@ -51,9 +56,17 @@ export interface StreamPlan<I, R> {
   readonly ordered: boolean;
 }
 
+/** Where the work for one item gets its signal. */
+export interface ItemSignal {
+  readonly signal: AbortSignal;
+}
+
 /** A result on its way to the reader; in a ring while it is in flight. */
-class Slot<R> extends Link {
+class Slot<R> extends Link implements ItemSignal {
   readonly index: number;
+  // Each item has one of its own: what the reader has got, such as a response whose body is not read yet, is not aborted
+  // with the rest.
+  controller: AbortController | null = null;
   state: "running" | "ready" | "failed" = "running";
   value: R | undefined = undefined;
   /** What `onDiscard` gets, if the result is a value. */
@@ -64,7 +77,22 @@ class Slot<R> extends Link {
     super();
     this.index = index;
   }
+
+  get signal(): AbortSignal {
+    return (this.controller ??= new AbortController()).signal;
+  }
+
+  abort(reason: unknown): void {
+    this.controller?.abort(reason);
+  }
+
+  get hasSignal(): boolean {
+    return this.controller !== null;
+  }
 }
+
+// The failures of iterators that nobody can read any more.
+const lost = new FinalizationRegistry<unknown>((error) => surface(error));
 
 /** The engine of one iteration. */
 export class ResultStream<I, R> extends StructuredCall<void> implements SourceReader<I> {
@@ -78,14 +106,20 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   readonly #running = new Link();
   #inFlight = 0;
   #index = 0;
-  #opened = false;
   #heldBack = false;
   #stopped = false;
-  #pumping = false;
+  // How many items have taken a place, and how many of these have ended.
+  #placed = 0;
+  #ended = 0;
+  // Not null ⇔ it has been opened.
+  #reentry: Reentry | null = null;
   #outcome: { error: unknown } | "done" | null = null;
   // What a reader is told after the rest, because the end of the scope around has cost it results.
   #loss: { error: CancelledError } | null = null;
+  #dropped: CancelledError | null = null;
   #surfaced = false;
+  // What the reader has, of which nothing here knows but whether it is still there.
+  #handle: WeakRef<object> | null = null;
   #place: Scope | null = null;
 
   constructor(
@@ -110,13 +144,19 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     return this.#plan.kind;
   }
 
-  /** Opens the source and starts the first work. */
+  /** Opens the source and starts the first work, in the context that all the rest starts in. */
   open(): void {
-    if (this.#opened || this.scope.aborted) return;
-    this.#opened = true;
+    if (this.#reentry !== null || this.scope.aborted) return;
     runInScope(this.scope, () => {
+      this.#reentry = new Reentry(() => this.#pump());
       if (this.#source.open()) this.#pump();
     });
+  }
+
+  /** Says through what it is read. */
+  readThrough(handle: object): void {
+    // Only outside of every scope nothing else tells that it is lost.
+    if (this.#outer.parent === null) this.#handle = new WeakRef(handle);
   }
 
   /** The next result for the reader. */
@@ -153,18 +193,20 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     if (outcome === null || outcome === "done") return null;
     this.#outcome = "done";
     this.#releasePlace();
+    lost.unregister(this);
     return outcome;
   }
 
   override aborted(): void {
     super.aborted();
+    const running: Slot<R>[] = [];
+    for (let at = this.#running.next; at !== this.#running; at = at.next) running.push(at as Slot<R>);
+    for (const slot of running) slot.abort(this.scope.reason);
     this.#source.close();
   }
 
   override abandoned(): void {
-    // It hears of it again whenever another child of that scope has ended.
-    if (this.#stopped || this.#loss !== null) return;
-    this.scope.abort(this.#lose());
+    if (!this.#stopped) this.scope.abort(this.#lose());
   }
 
   protected override stragglers(): string[] {
@@ -188,20 +230,25 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
 
   /** Takes from the source while there is room. Runs in the stream's context. */
   #pump(): void {
-    // A function that returns no promise has settled within this loop, which then goes on by itself.
-    if (this.#pumping) return;
-    this.#pumping = true;
     const { concurrency, bound } = this.#plan;
+    // Those with which the stream begins start together.
+    const together = this.#placed < concurrency || concurrency - this.#inFlight >= MANY;
     while (this.#source.ready && this.#inFlight < concurrency) {
       this.#heldBack = this.#taken >= bound;
-      if (this.#heldBack) break;
+      if (this.#heldBack) return;
+      const ended = this.#ended;
       this.#source.pull();
+      // It may have left us in a context of its own.
+      if (!together || (this.#ended > ended && this.#placed >= concurrency)) return this.#pumpSoon();
     }
-    this.#pumping = false;
+  }
+
+  #pumpSoon(): void {
+    if (!this.#heldBack && this.#inFlight < this.#plan.concurrency && this.#source.ready) this.#reentry!.ask();
   }
 
   stepped(): void {
-    this.#pump();
+    this.#pumpSoon();
   }
 
   sourceClosed(cut: boolean): void {
@@ -225,20 +272,27 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     slot.insertBefore(this.#running);
     if (ordered) this.#slots.push(slot);
     this.#inFlight += places;
+    this.#placed += places;
     this.begin();
-    this.#plan.start(item, this.scope, slot.index, (value) => {
+    this.#plan.start(item, this.scope, slot, slot.index, (value) => {
       this.#inFlight -= places;
+      this.#ended += places;
       slot.raw = value;
       slot.hasRaw = true;
       this.#settled(slot, this.#plan.fulfilled(value, slot.index));
     }, (error) => {
       this.#inFlight -= places;
+      this.#ended += places;
       if (rejected !== undefined && this.#wanted && !isCancellationOf(error, this.scope)) {
+        if (slot.hasSignal) {
+          slot.abort(new CancelledError(`${this.#plan.name(slot.index)} has failed`, { cause: error }));
+        }
         return this.#settled(slot, rejected(error, slot.index));
       }
-      slot.unlink();
       slot.state = "failed";
+      // While it still stands among those that run: its own signal is aborted too.
       this.fail(error);
+      slot.unlink();
     });
   }
 
@@ -254,7 +308,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
       slot.value = value;
       if (!this.#plan.ordered) this.#slots.push(slot);
       this.#deliver();
-      this.#pump();
+      this.#pumpSoon();
     } else {
       slot.state = "failed";
       this.#discard(slot);
@@ -277,9 +331,8 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   #take(): IteratorResult<R, undefined> {
     const result = this.#shift();
     if (this.#heldBack && this.#taken <= this.#plan.concurrency) {
-      // Not at every read: entering the context costs more than a result.
       this.#heldBack = false;
-      runInScope(this.scope, () => this.#pump());
+      this.#pumpSoon();
     }
     return result;
   }
@@ -290,8 +343,16 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     return { done: false, value: value as R };
   }
 
+  /** What nobody gets. Whoever is given it by `onDiscard` still uses it; otherwise its signal is aborted. */
   #discard(slot: Slot<R>): void {
-    if (slot.hasRaw) discard(this.#options, slot.raw);
+    if (!slot.hasRaw) return;
+    if (this.#options?.onDiscard === undefined) slot.abort(this.#dropReason);
+    else if (this.#plan.repeats?.(slot.index) !== true) discard(this.#options, slot.raw);
+  }
+
+  get #dropReason(): unknown {
+    if (this.scope.aborted) return this.scope.reason;
+    return this.#dropped ??= new CancelledError(`Nobody has read the result of ${this.label}`);
   }
 
   #drop(from = 0): void {
@@ -313,24 +374,27 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
       reader !== null;
       reader = this.#readers.head()
     ) {
-      const failure = this.#takeEnd();
-      if (failure !== null) reader.claim.fail(failure.error);
-      else reader.claim.grant({ done: true, value: undefined });
+      const end = this.#takeEnd();
+      if (end !== null) {
+        reader.claim.fail(end.error);
+        if (!end.genuine) reader.claim.promise.catch(nothing);
+      } else reader.claim.grant({ done: true, value: undefined });
     }
     if (!this.#stopped) this.#keepPlace();
   }
 
   #takeOutcome(): Promise<IteratorResult<R, undefined>> {
-    const failure = this.#stopped ? null : this.#takeEnd();
-    if (failure !== null) return Promise.reject(failure.error);
-    return Promise.resolve({ done: true, value: undefined });
+    const end = this.#stopped ? null : this.#takeEnd();
+    if (end === null) return Promise.resolve({ done: true, value: undefined });
+    return end.genuine ? Promise.reject(end.error) : cancelledPromise(end.error);
   }
 
   /** What a reader who has read all that is ready gets instead of `done`, once. */
-  #takeEnd(): { error: unknown } | null {
+  #takeEnd(): { error: unknown; genuine: boolean } | null {
+    const genuine = this.#unreadFailure !== null;
     const end = this.takeFailure() ?? this.#loss;
     this.#loss = null;
-    return end;
+    return end === null ? null : { error: end.error, genuine };
   }
 
   /** The failure, not the cancellation, that the stream ended with and nobody has been given. */
@@ -345,6 +409,11 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     const discards = this.#options?.onDiscard !== undefined && this.#slots.size > 0;
     if (!discards && this.#unreadFailure === null) return;
     if (this.#outer.ended) return this.#orphan();
+    if (this.#outer.parent === null) {
+      // Nothing ends the root, so a place under it would be kept for ever.
+      if (this.#unreadFailure !== null) this.#surfaceWhenLost(this.#unreadFailure.error);
+      return;
+    }
     this.#place = new Scope(this.#outer, this.label, true, true);
     this.#place.keeper = {
       aborted() {},
@@ -385,5 +454,11 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     this.#surfaced = true;
     // Until then a reader or `await using` may take it.
     surface(failure.error, () => this.#outcome === "done");
+  }
+
+  /** Outside of every scope one may read at any time, until nobody has the iterator any more. */
+  #surfaceWhenLost(error: unknown): void {
+    const handle = this.#handle?.deref();
+    if (handle !== undefined) lost.register(handle, error, this);
   }
 }

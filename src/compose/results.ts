@@ -74,7 +74,9 @@ export function streamResults<I, R>(
   eager: boolean,
 ): Results<R> {
   const stream = new ResultStream<I, R>(currentScope(), plan, options);
+  const results = new Results<R>(stream);
+  stream.readThrough(results);
   if (stream.scope.aborted) stream.aborted();
   if (eager) stream.open();
-  return new Results<R>(stream);
+  return results;
 }

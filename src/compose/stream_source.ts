@@ -13,7 +13,7 @@
 
 import { runInScope } from "../core/ambient.ts";
 import type { Scope } from "../core/scope.ts";
-import { observe } from "../core/structured_call.ts";
+import { observe } from "../core/foreign.ts";
 import { isThenable, wrongKind } from "../core/validate.ts";
 
 /** Whoever reads a source. All but `scope` is called in the async context of that. */
@@ -44,7 +44,10 @@ export function openerOf<I>(action: string, source: Iterable<I> | AsyncIterable<
   if (typeof getReader === "function" && typeof locked === "boolean") {
     return (scope) => readStream(source as ReadableStream<I>, scope);
   }
-  if (typeof openAsync === "function") return () => openAsync.call(source as AsyncIterable<I>);
+  if (typeof openAsync === "function") {
+    const open = () => openAsync.call(source as AsyncIterable<I>);
+    return isNodeStream(source) ? () => readNodeStream(source, open()) : open;
+  }
   if (typeof openSync === "function") return () => openSync.call(source as Iterable<I>);
   throw wrongKind(action, "source", "an iterable or async iterable", source);
 }
@@ -69,6 +72,37 @@ function readStream<I>(stream: ReadableStream<I>, scope: Scope): AsyncIterator<I
       // Nothing is read any more: that has settled with the call.
       reader.releaseLock();
       return cancelled.then(() => ({ done: true, value: undefined }));
+    },
+  };
+}
+
+/** The part of a `Readable` of `node:stream` that we use. */
+interface NodeStream {
+  destroy(): unknown;
+}
+
+/** By what it can do: `node:stream` is not there in browsers, and other packages have streams of their own. */
+function isNodeStream(source: unknown): source is NodeStream {
+  const { destroy, pipe, read, on } = Object(source) as Record<string, unknown>;
+  return [destroy, pipe, read, on].every((method) => typeof method === "function");
+}
+
+/** Reads a Node stream, but destroys it at once when it is closed: its own iterator would wait for the next chunk first. */
+function readNodeStream<I>(stream: NodeStream, iterator: AsyncIterator<I>): AsyncIterator<I, undefined> {
+  const END: IteratorResult<I, undefined> = { done: true, value: undefined };
+  let destroyed = false;
+  return {
+    next: () =>
+      Promise.resolve(iterator.next()).catch((error) => {
+        // That it was closed too soon is what we have asked for.
+        if (destroyed) return END;
+        throw error;
+      }) as Promise<IteratorResult<I, undefined>>,
+    async return() {
+      destroyed = true;
+      stream.destroy();
+      await iterator.return?.();
+      return END;
     },
   };
 }
@@ -145,14 +179,22 @@ export class StreamSource<I> {
 
   #stepped(step: IteratorResult<I>): void {
     if (this.#state !== "pulling") return;
-    if (Object(step) !== step) {
-      return this.#failed(wrongKind(this.#kind, "source", "an iterator that returns objects", step));
+    let done: boolean;
+    let item: I | undefined;
+    try {
+      if (Object(step) !== step) throw wrongKind(this.#kind, "source", "an iterator that returns objects", step);
+      done = Boolean(step.done);
+      if (!done) item = step.value;
+    } catch (error) {
+      return this.#failed(error);
     }
+    // To look at it may have run a getter, and that anything.
+    if (this.#state !== "pulling") return;
     this.#state = "open";
-    if (step.done) this.#end(false);
+    if (done) this.#end(false);
     // What comes after the abort is for nobody.
     else if (this.#reader.scope.aborted) this.#close();
-    else this.#reader.pulled(step.value);
+    else this.#reader.pulled(item as I);
   }
 
   #end(cut: boolean): void {
@@ -174,10 +216,10 @@ export class StreamSource<I> {
       (this.#state === "pulling" && isAsyncGenerator(iterator))
     ) return;
     this.#state = "closing";
-    if (typeof iterator?.return !== "function") return this.#end(true);
     let closed: unknown;
     try {
-      closed = iterator.return();
+      const end = iterator?.return;
+      if (typeof end === "function") closed = (end as () => unknown).call(iterator);
     } catch (error) {
       return this.#closingFailed(error);
     }
@@ -192,5 +234,9 @@ export class StreamSource<I> {
 
 /** Whether it puts off `return` until its `next` has settled. It then runs in no async context, so we do that for it. */
 function isAsyncGenerator(iterator: unknown): boolean {
-  return Object.prototype.toString.call(iterator) === "[object AsyncGenerator]";
+  try {
+    return Object.prototype.toString.call(iterator) === "[object AsyncGenerator]";
+  } catch {
+    return false;
+  }
 }

@@ -7,9 +7,10 @@
 import { currentScope } from "../core/ambient.ts";
 import { type Alarm, arm, disarm, type Sleeper } from "../core/clock.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
-import { checkMs, checkOptions, checkSignal, isThenable, outOfRange, wrongKind } from "../core/validate.ts";
+import type { Scope } from "../core/scope.ts";
+import { checkMs, checkWait, isThenable, outOfRange, wrongKind } from "../core/validate.ts";
 import { Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
-import { Awaitable, checkDeadlock, ignoreFailure } from "../task/awaitable.ts";
+import { checkDeadlock, ignoreFailure, scopeless, wasCancelled } from "../task/awaitable.ts";
 
 export type { WaitOptions };
 
@@ -67,15 +68,22 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
     this.#returnWhen = returnWhen;
   }
 
-  start(timeout: number): void {
-    const scope = currentScope();
-    this.#claim.node(timeout === Infinity ? null : arm(this, timeout)).home = this;
+  start(timeout: number, scope: Scope): void {
+    if (this.#claim.state !== "queued") return;
+    let alarm: Alarm | null = null;
+    try {
+      if (timeout !== Infinity) alarm = arm(this, timeout);
+    } catch (error) {
+      // A faked `setTimeout`.
+      return void this.#claim.fail(error);
+    }
+    this.#claim.node(alarm).home = this;
     for (const promise of this.#promises) {
-      const wait = awaitForeign<unknown>(promise, scope);
+      const wait = awaitForeign<unknown>(scopeless(promise), scope);
       this.#waits.push(wait);
       wait.promise.then(
         () => this.#done(promise, false),
-        () => this.#done(promise, wait.state === "granted" && !isCancelled(promise)),
+        () => this.#done(promise, wait.state === "granted" && !wasCancelled(promise)),
       );
     }
   }
@@ -139,35 +147,28 @@ export function wait<P extends PromiseLike<unknown>>(
   promises: Iterable<P>,
   options?: WaitManyOptions,
 ): Promise<WaitResult<P>> {
-  const { timeout = Infinity, returnWhen = "allCompleted" } = Object(options) as WaitManyOptions;
-  const scope = currentScope();
-  let set: Set<P>;
   try {
-    checkOptions("wait", options);
+    const signal = checkWait("wait", options);
+    const { timeout = Infinity, returnWhen = "allCompleted" } = Object(options) as WaitManyOptions;
     checkMs("wait", "timeout", timeout);
-    checkSignal("wait", options?.signal);
     checkReturnWhen(returnWhen);
-    set = readPromises(promises);
+    const set = readPromises(promises);
+    const scope = currentScope();
     for (const promise of set) checkDeadlock(promise, scope);
+    const refused = refusal(scope, signal);
+    if (refused !== null) {
+      set.forEach(ignoreFailure);
+      return refused;
+    }
+    if (set.size === 0) {
+      return Promise.resolve({ done: new Set<P>(), pending: new Set<P>() });
+    }
+    const claim = new Claim<WaitResult<P>>(scope, signal);
+    new Watch(set, claim, returnWhen).start(timeout, scope);
+    return claim.promise;
   } catch (error) {
     return Promise.reject(error);
   }
-  const refused = refusal(scope, options?.signal);
-  if (refused !== null) {
-    set.forEach(ignoreFailure);
-    return refused;
-  }
-  if (set.size === 0) {
-    return Promise.resolve({ done: new Set<P>(), pending: new Set<P>() });
-  }
-  const claim = new Claim<WaitResult<P>>(scope, options?.signal);
-  new Watch(set, claim, returnWhen).start(timeout);
-  return claim.promise;
-}
-
-/** A task or future that was cancelled has not failed. */
-function isCancelled(promise: unknown): boolean {
-  return promise instanceof Awaitable && promise.cancelled;
 }
 
 function readPromises<P>(promises: Iterable<P>): Set<P> {

@@ -5,6 +5,7 @@
  */
 
 import { currentScope } from "./ambient.ts";
+import { cancelledPromise } from "./foreign.ts";
 import type { Scope } from "./scope.ts";
 import { outsideAbort, StructuredCall, type StructuredOptions, type TaskFunction } from "./structured_call.ts";
 
@@ -49,7 +50,7 @@ export function runBody<T>(
 ): Promise<T> {
   const outer = currentScope();
   const outside = outsideAbort(outer, options?.signal);
-  if (outside !== null) return Promise.reject(outside.reason);
+  if (outside !== null) return cancelledPromise(outside.reason);
   const call = new BodyCall<T>(kind, outer, options);
   return call.runBody(fn, call.scope.signal);
 }

@@ -8,6 +8,7 @@ import { type Alarm, arm, armAt, disarm, type Sleeper } from "./clock.ts";
 import { TimeoutError } from "./errors.ts";
 import { giveCause } from "./failures.ts";
 import { BodyCall } from "./body_call.ts";
+import type { Scope, ScopeKeeper } from "./scope.ts";
 
 /** The engine of a structured call with one function and a deadline. */
 export class DeadlineCall<T> extends BodyCall<T> implements Sleeper {
@@ -19,15 +20,54 @@ export class DeadlineCall<T> extends BodyCall<T> implements Sleeper {
   #at = Infinity;
   #error: TimeoutError | null = null;
 
-  /** Moves the deadline to `ms` from now; that is `at`, in epoch ms, if it has to be exactly that instant. */
+  /** Runs the function with a deadline; see {@linkcode DeadlineCall.setDeadline}. */
+  runUntil<A, B = undefined>(
+    ms: number,
+    at: number | undefined,
+    fn: (a: A, b: B) => unknown,
+    a: A,
+    b?: B,
+  ): Promise<T> {
+    try {
+      this.setDeadline(ms, at);
+    } catch (error) {
+      return this.refuse(error);
+    }
+    return this.runBody(fn, a, b);
+  }
+
+  /**
+   * Moves the deadline to `ms` from now; that is `at`, in epoch ms, if it has to be exactly that instant. Throws what a
+   * faked `setTimeout` throws; then the deadline stays where it was.
+   */
   setDeadline(ms: number, at?: number): void {
-    if (this.#alarm !== null) disarm(this.#alarm);
-    this.#alarm = null;
-    this.#ms = ms;
+    const before = this.#alarm;
     if (ms <= 0) {
       this.#at = at ?? Date.now() + ms;
-      this.ring();
-    } else if (ms !== Infinity) this.#alarm = at === undefined ? arm(this, ms) : armAt(this, at);
+      this.#alarm = null;
+    } else this.#alarm = ms === Infinity ? null : at === undefined ? arm(this, ms) : armAt(this, at);
+    if (before !== null) disarm(before);
+    this.#ms = ms;
+    if (ms <= 0) this.#ringInOrder();
+  }
+
+  // Deadlines around that have passed too, and have not rung because nobody let the loop turn, come first, the outermost
+  // of all: only that one throws.
+  #ringInOrder(): void {
+    const around: ScopeKeeper[] = [];
+    for (let at: Scope = this.scope; !at.shielded && at.parent !== null; at = at.parent) {
+      const keeper = at.parent.keeper;
+      if (keeper?.ringIfDue !== undefined) around.push(keeper);
+    }
+    for (let keeper = around.pop(); keeper !== undefined; keeper = around.pop()) keeper.ringIfDue!();
+    this.ring();
+  }
+
+  /** Rings now, if the deadline has passed. */
+  ringIfDue(): void {
+    if (this.#alarm === null || !this.#alarm.armed || this.#alarm.remaining > 0) return;
+    disarm(this.#alarm);
+    this.ring();
   }
 
   /** When it passes, in epoch ms. */

@@ -17,9 +17,10 @@ import { runInScope } from "./ambient.ts";
 import { type Alarm, arm, disarm, lookAtClock } from "./clock.ts";
 import { CancelledError, StragglerError } from "./errors.ts";
 import { combineFailures, isCancellationOf } from "./failures.ts";
+import { abortOf, isPlainPromise, mayBeThenable, nothing, observe } from "./foreign.ts";
 import { surface } from "./next_turn.ts";
 import { Scope, type ScopeKeeper } from "./scope.ts";
-import { checkMs, checkOptions, checkSignal, wrongKind } from "./validate.ts";
+import { checkMs, checkSignal, readOptions, wrongKind } from "./validate.ts";
 
 /** Work, as it is passed to a structured call: called with the signal of the scope that it runs in. */
 export type TaskFunction<T> = (signal: AbortSignal) => T | PromiseLike<T>;
@@ -39,19 +40,24 @@ export interface StructuredOptions {
   grace?: number | undefined;
 }
 
-/** Throws what is wrong with the options that every structured call takes. */
-export function checkStructured(
+/**
+ * Throws what is wrong with the options that every structured call takes. Returns all that the call takes, `more`
+ * included, as {@linkcode readOptions} does.
+ */
+export function checkStructured<O extends StructuredOptions>(
   action: string,
-  options: StructuredOptions | undefined,
-): void {
-  checkOptions(action, options);
-  if (options === undefined) return;
-  const { signal, name, grace } = options;
+  options: O | undefined,
+  more: readonly (keyof O)[] = [],
+): O | undefined {
+  const own = readOptions<O>(action, options, ["signal", "name", "grace", ...more]);
+  if (own === undefined) return undefined;
+  const { signal, name, grace } = own;
   checkSignal(action, signal);
   if (name !== undefined && typeof name !== "string") {
     throw wrongKind(action, "name", "a string", name);
   }
   if (grace !== undefined) checkMs(action, "grace", grace, false);
+  return own;
 }
 
 /** Whether the outside of a call that is about to begin is aborted: then it may not begin, and this is why. */
@@ -60,23 +66,7 @@ export function outsideAbort(
   signal: AbortSignal | undefined,
 ): { reason: unknown } | null {
   if (scope.aborted) return scope;
-  return signal !== undefined && signal.aborted ? signal : null;
-}
-
-/** Whether awaiting `value` may mean more than taking it. Asking it for its `then` is left to the platform: that may throw. */
-function mayBeThenable(value: unknown): boolean {
-  return (typeof value === "object" && value !== null) || typeof value === "function";
-}
-
-/** Calls `ok` or `no` with what `value` comes to. Neither may throw. */
-export function observe<T>(
-  value: T | PromiseLike<T>,
-  ok: (value: T) => void,
-  no: (error: unknown) => void,
-): void {
-  if (value instanceof Promise) value.then(ok, no);
-  else if (mayBeThenable(value)) new Promise<T>((resolve) => resolve(value)).then(ok, no);
-  else ok(value as T);
+  return signal === undefined ? null : abortOf(signal);
 }
 
 /** The engine of one structured call. */
@@ -88,37 +78,53 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   failures: unknown[] | null = null;
   state: "open" | "ended" | "left" = "open";
   #pending = 0;
-  // Read once: the caller may change its object. Most calls have none.
-  readonly #options: { readonly signal: AbortSignal | undefined; readonly grace: number } | null;
+  readonly #options: StructuredOptions | undefined;
   #link: AbortLink | null = null;
   #graceAlarm: Alarm | null = null;
-  // What it has come to, and the promise of that, each as soon as there is one.
-  #settled: "not" | "value" | "error" = "not";
+  // What it has come to, as soon as that is settled.
+  #settled: "not" | "value" | "failure" | "cancellation" = "not";
   #outcome: unknown = undefined;
-  #promised: PromiseWithResolvers<T> | null = null;
+  // The reaction to the function of `runBody`, if that is what the caller has been given.
+  #reaction: Promise<T> | null = null;
+  // A promise of the outcome, once somebody has asked for it, and what settles it.
+  #promise: Promise<T> | null = null;
+  #keep: (() => void) | null = null;
 
+  /**
+   * Throws what the signal throws when it is listened to, and has then opened nothing.
+   *
+   * @param options As `checkStructured` returns them.
+   */
   constructor(
     outer: Scope,
     options: StructuredOptions | undefined,
     kind?: { shielded?: boolean; abandonable?: boolean },
   ) {
     lookAtClock();
-    this.#options = options === undefined ? null : { signal: options.signal, grace: options.grace ?? Infinity };
+    this.#options = options;
     this.scope = new Scope(outer, options?.name, kind?.shielded, kind?.abandonable);
     this.scope.keeper = this;
-    const signal = options?.signal;
+    const signal = this.#options?.signal;
     if (signal === undefined || this.scope.aborted) return;
-    if (signal.aborted) this.scope.beginAborted(signal.reason);
-    else this.#link = attachToSignal(signal, this.scope);
+    try {
+      const abort = abortOf(signal);
+      if (abort !== null) this.scope.beginAborted(abort.reason);
+      else this.#link = attachToSignal(signal, this.scope);
+    } catch (error) {
+      this.scope.end();
+      throw error;
+    }
   }
 
   /** What the call returns. */
   get promise(): Promise<T> {
-    if (this.#promised === null) {
-      this.#promised = Promise.withResolvers<T>();
-      this.#keep();
-    }
-    return this.#promised.promise;
+    return this.#promise ??= new Promise<T>((resolve, reject) => {
+      this.#keep = () => {
+        if (this.#settled === "value") resolve(this.#outcome as T);
+        else reject(this.#outcome);
+      };
+      if (this.#settled !== "not") this.#keep();
+    });
   }
 
   /** The value, when nothing failed and nothing was cancelled that matters. */
@@ -182,15 +188,24 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   record(error: unknown, abort: boolean): void {
     if (this.state !== "open") return surface(error);
     (this.failures ??= []).push(error);
-    const { scope } = this;
-    if (
-      !abort || scope.aborted || (this.#pending <= 1 && scope.childCount === 0)
-    ) return;
-    scope.abort(
-      new CancelledError(`${this.label} was aborted by a failure`, {
-        cause: error,
-      }),
-    );
+    if (abort) this.abortBecauseOf(error);
+  }
+
+  /**
+   * Aborts what is left because of a failure. Also where nothing else runs: what the signal was given to, such as the
+   * response to a request, may still be open.
+   */
+  protected abortBecauseOf(error: unknown): void {
+    if (this.scope.aborted) return;
+    this.scope.abort(new CancelledError(`${this.label} was aborted by a failure`, { cause: error }));
+  }
+
+  /** Ends a call whose work has not begun, because it cannot. */
+  refuse(error: unknown): Promise<never> {
+    this.state = "ended";
+    this.unwatch();
+    this.scope.end();
+    return Promise.reject(error);
   }
 
   /**
@@ -208,8 +223,12 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
       this.fail(error);
       return this.promise;
     }
-    if (value instanceof Promise && this.#grace === Infinity) {
-      return value.then((value) => this.#endBody(value), (error) => this.#failBody(error));
+    if (this.#grace === Infinity && isPlainPromise(value)) {
+      try {
+        return this.#reaction = value.then((value) => this.#endBody(value), (error) => this.#failBody(error));
+      } catch {
+        // It only looks like a promise; `observe` says so once more.
+      }
     }
     const watch = () =>
       observe(value, (value) => {
@@ -235,7 +254,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
 
   #comesTo(): T | Promise<T> {
     if (this.#settled === "not") return this.promise;
-    if (this.#settled === "error") throw this.#outcome;
+    if (this.#settled !== "value") throw this.#outcome;
     return this.#outcome as T;
   }
 
@@ -260,17 +279,23 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   }
 
   abandoned(): void {
-    this.scope.abort(
-      new CancelledError(`${this.label} was left before its end`),
-    );
+    this.scope.abort(this.abandonedError);
+  }
+
+  /** What is told whoever still uses a call whose scope around has ended. */
+  protected get abandonedError(): CancelledError {
+    return new CancelledError(`${this.label} was left before its end: the scope it was made in has ended`);
   }
 
   /** Ends the call if all its work has settled. */
   tryEnd(): void {
     const { scope } = this;
-    if (this.#pending > 0 || this.state === "ended") return;
-    // Children that nobody is left to end may end in this turn, and this call with them.
-    if (!scope.settleChildren() || scope.ended) return;
+    if (!this.#allSettled()) return;
+    if (this.failures !== null && !scope.aborted) {
+      this.abortBecauseOf(this.failures[0]);
+      // A listener may have begun something in a shield.
+      if (!this.#allSettled()) return;
+    }
     const left = this.state === "left";
     this.state = "ended";
     this.unwatch();
@@ -278,32 +303,34 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     if (!left) this.#conclude();
   }
 
+  // Children that nobody is left to end may end in this turn, and this call with them.
+  #allSettled(): boolean {
+    return this.#pending === 0 && this.state !== "ended" && this.scope.settleChildren() && !this.scope.ended;
+  }
+
   /** The outcome rules: genuine failures, the outside's reason, its own abort, the value. */
   #conclude(): void {
-    if (this.failures !== null) return this.#settle("error", this.failure(this.failures));
     const { scope } = this;
-    // What is shielded was not cut short by the outside, aborted or not.
-    const outside = this.cancelled && !scope.shielded ? outsideAbort(scope.parent!, this.#options?.signal) : null;
-    if (outside !== null) return this.#settle("error", outside.reason);
+    let value: T;
     try {
-      this.#settle("value", this.cancelled ? this.ownAbort() : this.value());
+      if (this.failures !== null) throw this.failure(this.failures);
+      // What is shielded was not cut short by the outside, aborted or not.
+      const outside = this.cancelled && !scope.shielded ? outsideAbort(scope.parent!, this.#options?.signal) : null;
+      if (outside !== null) return this.#settle("cancellation", outside.reason);
+      value = this.cancelled ? this.ownAbort() : this.value();
     } catch (error) {
-      this.#settle("error", error);
+      return this.#settle("failure", error);
     }
+    this.#settle("value", value);
   }
 
-  #settle(as: "value" | "error", outcome: unknown): void {
+  #settle(as: "value" | "failure" | "cancellation", outcome: unknown): void {
     this.#settled = as;
     this.#outcome = outcome;
-    if (as === "error") this.discard();
-    this.#keep();
-  }
-
-  /** Keeps the promise, if there is one and there is something to keep it with. */
-  #keep(): void {
-    if (this.#promised === null || this.#settled === "not") return;
-    if (this.#settled === "error") this.#promised.reject(this.#outcome);
-    else this.#promised.resolve(this.#outcome as T);
+    if (as !== "value") this.discard();
+    this.#keep?.();
+    // Cut short from outside it has not failed, and whoever began it may not be awaiting it yet.
+    if (as === "cancellation") (this.#reaction ?? this.promise).catch(nothing);
   }
 
   get #grace(): number {
@@ -323,7 +350,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     this.unwatch();
     this.scope.leave();
     this.#settle(
-      "error",
+      "failure",
       new StragglerError(this.label, this.stragglers(), this.#grace, this.failures ?? [], this.abortReason),
     );
   }

@@ -11,7 +11,7 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { checkOptions, checkSignal } from "../core/validate.ts";
+import { checkWait } from "../core/validate.ts";
 import { Claim, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitNode, WaitOptions } from "../core/wait_queue.ts";
 import { ChannelClosedError } from "./channel_error.ts";
@@ -260,7 +260,7 @@ export class ReceiveEnd<T> extends End<T, T> {
 /** Sends or receives through `end`, in the ambient scope, and waits if need be. */
 export function use<R, T, V>(end: End<T, V>, told: Told<V>, options: WaitOptions | undefined, value?: T): Promise<R> {
   try {
-    const signal = options === undefined ? undefined : signalOf(end.action, options);
+    const signal = checkWait(end.action, options);
     const scope = currentScope();
     // Before anything is said of what is closed: in a scope that is aborted that would be a failure.
     const refused = refusal(scope, signal);
@@ -273,11 +273,4 @@ export function use<R, T, V>(end: End<T, V>, told: Told<V>, options: WaitOptions
   } catch (error) {
     return Promise.reject(error);
   }
-}
-
-function signalOf(action: string, options: WaitOptions): AbortSignal | undefined {
-  checkOptions(action, options);
-  const { signal } = options;
-  checkSignal(action, signal);
-  return signal;
 }

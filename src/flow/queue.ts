@@ -25,7 +25,7 @@ import { currentScope } from "../core/ambient.ts";
 import { InvalidStateError } from "../core/errors.ts";
 import { attachInspect } from "../core/inspect.ts";
 import { checkCount, checkFlag, checkFunction, checkOptions, checkWait } from "../core/validate.ts";
-import { enqueue, refusal, refusalOf, WaitQueue } from "../core/wait_queue.ts";
+import { beginWait, enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { type Buffer, Heap, Stack } from "./buffers.ts";
 import { Fifo } from "../core/fifo.ts";
@@ -187,12 +187,12 @@ export class Queue<T> implements AsyncIterable<T> {
    */
   put(item: T, options?: WaitOptions): Promise<void> {
     try {
-      checkWait("put item", options);
+      const signal = checkWait("put item", options);
       const scope = currentScope();
-      const refused = refusal(scope, options?.signal);
+      const refused = refusal(scope, signal);
       if (refused !== null) return refused;
       if (this.#offer(item)) return Promise.resolve();
-      return enqueue(this.#putters, item, scope, options?.signal);
+      return enqueue(this.#putters, item, scope, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -213,12 +213,12 @@ export class Queue<T> implements AsyncIterable<T> {
    */
   get(options?: WaitOptions): Promise<T> {
     try {
-      checkWait("get item", options);
+      const signal = checkWait("get item", options);
       const scope = currentScope();
-      const refused = refusal(scope, options?.signal);
+      const refused = refusal(scope, signal);
       if (refused !== null) return refused;
       if (!this.#mustWait()) return Promise.resolve(this.#take());
-      return enqueue(this.#getters, false, scope, options?.signal);
+      return enqueue(this.#getters, false, scope, signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -276,11 +276,11 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws {TypeError} If an option is of the wrong kind.
    */
   join(options?: WaitOptions): Promise<void> {
-    const scope = currentScope();
-    const refused = refusalOf("join queue", scope, options);
-    if (refused !== null) return refused;
-    if (this.#unfinished === 0) return Promise.resolve();
-    return enqueue(this.#joiners, null, scope, options?.signal);
+    return beginWait(
+      "join queue",
+      options,
+      (scope, signal) => this.#unfinished === 0 ? Promise.resolve() : enqueue(this.#joiners, null, scope, signal),
+    );
   }
 
   /**

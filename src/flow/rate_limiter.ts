@@ -14,12 +14,12 @@ import {
   checkInstant,
   checkMs,
   checkOptions,
-  checkSignal,
+  checkWait,
   outOfRange,
 } from "../core/validate.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
-import { currentSignal } from "../task/current.ts";
+import { runWith } from "../sync/run_with.ts";
 
 export type { TaskFunction, WaitOptions };
 
@@ -129,18 +129,19 @@ export class RateLimiter {
    * @throws {RangeError} If `weight` is not a whole number of at least 1, or more than `burst`.
    */
   acquire(options?: RateOptions): Promise<void> {
-    let weight: number;
     try {
-      weight = this.#checkAcquire(options);
-      checkSignal("acquire token", options?.signal);
+      return this.#acquire(this.#checkAcquire(options), checkWait("acquire token", options));
     } catch (error) {
       return Promise.reject(error);
     }
+  }
+
+  #acquire(weight: number, signal: AbortSignal | undefined): Promise<void> {
     const scope = currentScope();
-    const refused = refusal(scope, options?.signal);
+    const refused = refusal(scope, signal);
     if (refused !== null) return refused;
     if (this.#tryTake(weight)) return Promise.resolve();
-    const wait = enqueue<void, number>(this.#queue, weight, scope, options?.signal);
+    const wait = enqueue<void, number>(this.#queue, weight, scope, signal);
     if (this.#alarm === null) this.#admit();
     return wait;
   }
@@ -158,20 +159,32 @@ export class RateLimiter {
   }
 
   /**
-   * Calls `fn` once it has a token.
+   * Calls `fn` in a scope of its own once it has a token, and ends when all work in that scope has ended.
+   *
+   * **Cancellation**: aborted before `fn` is called, also in the turn of the hand-over, it never is, and the token can be
+   * taken again; `signal` ends the wait for the token only.
    *
    * @typeParam T What `fn` returns.
-   * @param fn Called with the signal of the scope around.
+   * @param fn Called with the signal of its scope.
    * @param options Weight and signal of the acquire.
    * @returns What `fn` returns.
    * @throws The reason of an abort while it waits, or what `fn` throws.
    * @throws {TypeError} If an argument is of the wrong kind.
    * @throws {RangeError} If `weight` is out of range.
    */
-  async run<T>(fn: TaskFunction<T>, options?: RateOptions): Promise<T> {
-    checkFunction("run with token", "fn", fn);
-    await this.acquire(options);
-    return await fn(currentSignal());
+  run<T>(fn: TaskFunction<T>, options?: RateOptions): Promise<T> {
+    try {
+      checkFunction("run with token", "fn", fn);
+      const weight = this.#checkAcquire(options);
+      const signal = checkWait("acquire token", options);
+      return runWith("RateLimiter.run", this.#acquire(weight, signal), signal, (own) => fn(own), {
+        ended: (_, called) => {
+          if (!called) this.#giveBack(weight);
+        },
+      });
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -244,6 +257,11 @@ export class RateLimiter {
     this.#fullAt = Math.max(this.#fullAt, at) + weight * this.#pace;
   }
 
+  #giveBack(weight: number): void {
+    this.#fullAt -= weight * this.#pace;
+    this.#admit();
+  }
+
   #tryTake(weight: number): boolean {
     if (this.#queue.size > 0) return false;
     const now = this.#now();
@@ -278,6 +296,11 @@ export class RateLimiter {
     }
     if (at === null) return;
     this.#wakeAt = at;
-    this.#alarm = arm(this.#sleeper, at - now);
+    try {
+      this.#alarm = arm(this.#sleeper, at - now);
+    } catch (error) {
+      // A faked `setTimeout`: nobody would be woken any more.
+      this.#queue.failAll(error);
+    }
   }
 }

@@ -4,10 +4,8 @@
  * @module
  */
 
-import { currentScope } from "../core/ambient.ts";
 import { attachInspect } from "../core/inspect.ts";
-import {} from "../core/validate.ts";
-import { enqueue, refusalOf, WaitQueue } from "../core/wait_queue.ts";
+import { beginWait, enqueue, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
@@ -71,11 +69,11 @@ export class AsyncEvent {
    * @throws {TypeError} If an option is of the wrong kind.
    */
   wait(options?: WaitOptions): Promise<void> {
-    const scope = currentScope();
-    const refused = refusalOf("wait for event", scope, options);
-    if (refused !== null) return refused;
-    const signal = options?.signal;
-    return this.#isSet ? Promise.resolve() : enqueue(this.#queue, null, scope, signal);
+    return beginWait(
+      "wait for event",
+      options,
+      (scope, signal) => this.#isSet ? Promise.resolve() : enqueue(this.#queue, null, scope, signal),
+    );
   }
 
   /** Shows whether it is set, and how many wait. */

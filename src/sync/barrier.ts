@@ -4,10 +4,9 @@
  * @module
  */
 
-import { currentScope } from "../core/ambient.ts";
 import { attachInspect } from "../core/inspect.ts";
 import { checkCount } from "../core/validate.ts";
-import { enqueue, refusalOf, WaitQueue } from "../core/wait_queue.ts";
+import { beginWait, enqueue, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
@@ -95,19 +94,17 @@ export class Barrier {
    * @throws {TypeError} If an option is of the wrong kind.
    */
   wait(options?: WaitOptions): Promise<number> {
-    const scope = currentScope();
-    const refused = refusalOf("wait at Barrier", scope, options);
-    if (refused !== null) return refused;
-    const signal = options?.signal;
-    if (this.#broken) return Promise.reject(new BrokenBarrierError("Cannot wait at Barrier: it is broken"));
-    const queue = this.#queue;
-    // Those whose abort has not been told them yet do not count; they are only looked for when it matters.
-    if (queue.size + 1 < this.parties || queue.prune() + 1 < this.parties) {
-      return enqueue(queue, null, scope, signal);
-    }
-    let index = 0;
-    for (let node = queue.head(); node !== null; node = queue.head()) node.claim.grant(index++);
-    return Promise.resolve(index);
+    return beginWait("wait at Barrier", options, (scope, signal) => {
+      if (this.#broken) throw new BrokenBarrierError("Cannot wait at Barrier: it is broken");
+      const queue = this.#queue;
+      // Those whose abort has not been told them yet do not count; they are only looked for when it matters.
+      if (queue.size + 1 < this.parties || queue.prune() + 1 < this.parties) {
+        return enqueue<number, null>(queue, null, scope, signal);
+      }
+      let index = 0;
+      for (let node = queue.head(); node !== null; node = queue.head()) node.claim.grant(index++);
+      return Promise.resolve(index);
+    });
   }
 
   /** Rejects those who wait with a `BrokenBarrierError`, and begins anew. */

@@ -10,7 +10,7 @@ import { attachInspect } from "../core/inspect.ts";
 import type { Scope } from "../core/scope.ts";
 import { outsideAbort } from "../core/structured_call.ts";
 import { checkCount, checkFunction, checkWait, isThenable, wrongKind } from "../core/validate.ts";
-import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import { asWait, enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { type Hold, lockAccess } from "./hold.ts";
 import { Lock } from "./lock.ts";
@@ -61,6 +61,7 @@ export class Condition {
   constructor(lock: Lock = new Lock()) {
     if (!(lock instanceof Lock)) throw wrongKind("create Condition", "lock", "a Lock", lock);
     this.lock = lock;
+    lockAccess.watch(lock);
   }
 
   /** How many wait to be notified. */
@@ -69,23 +70,23 @@ export class Condition {
   }
 
   /**
-   * Releases the lock, waits to be notified, and takes the lock again. A hold taken before is the same after.
+   * Releases the lock, waits to be notified, and takes the lock again. A hold taken before is the same after. Only one
+   * wait at a time may give up a hold.
    *
    * @param options Its signal.
    * @throws The reason of an abort; then, too, the lock is held.
-   * @throws {InvalidStateError} If the lock is not held.
+   * @throws {InvalidStateError} If the lock is not held, or another wait has given up the hold.
    * @throws {TypeError} If an option is of the wrong kind.
    */
   wait(options?: WaitOptions): Promise<void> {
     try {
-      checkWait("wait for condition", options);
+      const signal = checkWait("wait for condition", options);
       this.#checkHeld("wait for condition");
+      const scope = currentScope();
+      return refusal(scope, signal) ?? asWait(scope, signal, this.#wait(scope, signal));
     } catch (error) {
       return Promise.reject(error);
     }
-    const signal = options?.signal;
-    const scope = currentScope();
-    return refusal(scope, signal) ?? this.#wait(scope, signal);
   }
 
   /**
@@ -101,22 +102,32 @@ export class Condition {
    *
    * @see asyncio.Condition.wait_for of Python 3.14: `waitFor` waits for a promise here, and this until something holds.
    */
-  async waitUntil<T>(
+  waitUntil<T>(
     predicate: () => T,
     options?: WaitOptions,
   ): Promise<Exclude<T, false | 0 | 0n | "" | null | undefined>> {
-    checkFunction("wait for condition", "predicate", predicate);
-    checkWait("wait for condition", options);
-    this.#checkHeld("wait for condition");
-    const refused = refusal(currentScope(), options?.signal);
-    if (refused !== null) return refused;
+    try {
+      checkFunction("wait for condition", "predicate", predicate);
+      const signal = checkWait("wait for condition", options);
+      this.#checkHeld("wait for condition");
+      const scope = currentScope();
+      return refusal(scope, signal) ?? asWait(scope, signal, this.#waitUntil(predicate, signal));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #waitUntil<T>(
+    predicate: () => T,
+    signal: AbortSignal | undefined,
+  ): Promise<Exclude<T, false | 0 | 0n | "" | null | undefined>> {
     for (;;) {
       const result = predicate();
       if (isThenable(result)) {
         throw wrongKind("wait for condition", "predicate()", "no promise", result);
       }
       if (result) return result as Exclude<T, false | 0 | 0n | "" | null | undefined>;
-      await this.wait(options);
+      await this.wait({ signal });
     }
   }
 
@@ -158,7 +169,7 @@ export class Condition {
   }
 
   async #wait(scope: Scope, signal: AbortSignal | undefined): Promise<void> {
-    const hold = lockAccess.suspend(this.lock);
+    const hold = lockAccess.suspend(this.lock, scope);
     try {
       // Comes to the lock: `notify` has queued for it.
       await enqueue<Hold, Hold>(this.#queue, hold, scope, signal);

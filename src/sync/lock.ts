@@ -4,15 +4,16 @@
  * @module
  */
 
-import { currentScope, sharedState } from "../core/ambient.ts";
+import { currentScope, openScope, sharedState } from "../core/ambient.ts";
 import { InvalidStateError } from "../core/errors.ts";
+import { nothing } from "../core/foreign.ts";
 import { attachInspect } from "../core/inspect.ts";
 import { isWithin, type Scope } from "../core/scope.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
-import { checkFunction } from "../core/validate.ts";
-import { enqueue, refusalOf, WaitQueue } from "../core/wait_queue.ts";
+import { checkFunction, checkWait } from "../core/validate.ts";
+import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
-import { Hold, RunHold, setLockAccess } from "./hold.ts";
+import { Hold, type Holder, RunHold, setLockAccess } from "./hold.ts";
 
 export { Hold, type TaskFunction, type WaitOptions };
 
@@ -46,6 +47,9 @@ export { Hold, type TaskFunction, type WaitOptions };
 export class Lock {
   // Invariant: waiters ⇒ somebody holds it.
   #hold: Hold | null = null;
+  // Whether a condition may suspend holds; and how many are suspended, by the scope that they were acquired in.
+  #watched = false;
+  readonly #suspended = new Map<Scope, number>();
   readonly #queue = new WaitQueue<Hold>();
   readonly #giveBack = (hold: Hold): void => {
     if (this.#hold === hold) this.#handOver();
@@ -83,7 +87,11 @@ export class Lock {
    * ```
    */
   acquire(options?: WaitOptions): Promise<Hold> {
-    return this.#acquire(new Hold(this.#giveBack), options);
+    try {
+      return this.#acquire(new Hold(this.#giveBack), checkWait("acquire lock", options));
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /**
@@ -92,7 +100,8 @@ export class Lock {
    * @returns What to release, or `undefined`.
    */
   tryAcquire(): Hold | undefined {
-    return this.#hold === null ? this.#hold = new Hold(this.#giveBack) : undefined;
+    if (this.#hold !== null) return undefined;
+    return this.#hold = this.#held(new Hold(this.#giveBack), currentScope());
   }
 
   /**
@@ -109,8 +118,8 @@ export class Lock {
    * Calls `fn` in a scope of its own while holding the lock, and releases it when all work in that scope has ended.
    *
    * **Failure**: acquiring the lock again anywhere inside, in children of `gather` and tasks of a group too, throws at
-   * once instead of waiting for ever. **Cancellation**: aborted before `fn` is called, it never is; `signal` ends the
-   * wait for the lock only.
+   * once instead of waiting for ever. **Cancellation**: aborted before `fn` is called, also in the turn of the hand-over,
+   * it never is, and the lock goes to the next; `signal` ends the wait for the lock only.
    *
    * @typeParam T What `fn` returns.
    * @param fn Called with the signal of its scope.
@@ -132,11 +141,15 @@ export class Lock {
    * });
    * ```
    */
-  async run<T>(fn: TaskFunction<T>, options?: WaitOptions): Promise<T> {
-    checkFunction("run with lock", "fn", fn);
-    const hold = new RunHold(this.#giveBack);
-    await this.#acquire(hold, options);
-    return hold.run("Lock.run", fn);
+  run<T>(fn: TaskFunction<T>, options?: WaitOptions): Promise<T> {
+    try {
+      checkFunction("run with lock", "fn", fn);
+      const signal = checkWait("acquire lock", options);
+      const hold = new RunHold(this.#giveBack);
+      return hold.run("Lock.run", this.#acquire(hold, signal), signal, fn);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   /** Shows whether it is locked, and how many wait. */
@@ -147,8 +160,17 @@ export class Lock {
   static {
     attachInspect(Lock.prototype);
     setLockAccess({
-      suspend(lock) {
+      watch: (lock) => void (lock.#watched = true),
+      suspend(lock, scope) {
         const hold = lock.#hold!;
+        // Acquired before the lock had a condition, it is taken for that of the caller.
+        const holder = lock.#held(hold, scope).holder!;
+        if (holder.onItsWay || lock.#isSuspendedFor(scope, holder)) {
+          throw new InvalidStateError("Cannot wait for condition: another wait has given up the hold already");
+        }
+        const owner = openScope(holder.scope);
+        holder.suspendedFor = owner;
+        lock.#suspended.set(owner, (lock.#suspended.get(owner) ?? 0) + 1);
         lock.#handOver();
         return hold;
       },
@@ -157,17 +179,16 @@ export class Lock {
     });
   }
 
-  #acquire(hold: Hold, options: WaitOptions | undefined): Promise<Hold> {
+  #acquire(hold: Hold, signal: AbortSignal | undefined): Promise<Hold> {
     const scope = currentScope();
-    const refused = refusalOf("acquire lock", scope, options);
+    const refused = refusal(scope, signal);
     if (refused !== null) return refused;
-    const signal = options?.signal;
     if (this.#isHeldAround(scope)) {
       return Promise.reject(
         new InvalidStateError("Cannot acquire lock: the callback of Lock.run that asks for it holds it"),
       );
     }
-    return this.#take(hold, scope, signal);
+    return this.#take(this.#held(hold, scope), scope, signal);
   }
 
   #isHeldAround(scope: Scope): boolean {
@@ -175,15 +196,51 @@ export class Lock {
     return hold instanceof RunHold && hold.scope !== null && isWithin(scope, hold.scope);
   }
 
+  /** Whether what the caller held is suspended: whatever scope around it is nearer, that of the hold or of one suspended. */
+  #isSuspendedFor(scope: Scope, holder: Holder): boolean {
+    if (this.#suspended.size === 0) return false;
+    const owner = openScope(holder.scope);
+    for (let at: Scope | null = scope; at !== null && at !== owner; at = at.parent) {
+      if (this.#suspended.has(at)) return true;
+    }
+    return false;
+  }
+
   #take(hold: Hold, scope: Scope, signal?: AbortSignal): Promise<Hold> {
-    if (this.#hold !== null) return enqueue<Hold, Hold>(this.#queue, hold, scope, signal);
+    if (this.#hold === null) {
+      this.#own(hold);
+      return Promise.resolve(hold);
+    }
+    const wait = enqueue<Hold, Hold>(this.#queue, hold, scope, signal);
+    const { holder } = hold;
+    if (holder !== null) {
+      holder.onItsWay = true;
+      // Before whoever acquires it goes on.
+      wait.then(() => holder.onItsWay = false, nothing);
+    }
+    return wait;
+  }
+
+  /** Notes where `hold` is acquired, if a condition may ask. */
+  #held<H extends Hold>(hold: H, scope: Scope): H {
+    if (this.#watched) hold.holder ??= { scope, onItsWay: false, suspendedFor: null };
+    return hold;
+  }
+
+  #own(hold: Hold): void {
     this.#hold = hold;
-    return Promise.resolve(hold);
+    const owner = hold.holder?.suspendedFor ?? null;
+    if (owner === null) return;
+    hold.holder!.suspendedFor = null;
+    const others = this.#suspended.get(owner)! - 1;
+    if (others > 0) this.#suspended.set(owner, others);
+    else this.#suspended.delete(owner);
   }
 
   #handOver(): void {
     const node = this.#queue.head();
-    this.#hold = node === null ? null : node.payload;
-    node?.claim.grant(node.payload);
+    if (node === null) return void (this.#hold = null);
+    this.#own(node.payload);
+    node.claim.grant(node.payload);
   }
 }

@@ -4,13 +4,12 @@
  * @module
  */
 
-import { currentScope } from "../core/ambient.ts";
 import { InvalidStateError } from "../core/errors.ts";
 import { attachInspect } from "../core/inspect.ts";
 import type { Scope } from "../core/scope.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
-import { checkFunction } from "../core/validate.ts";
-import { enqueue, refusalOf, WaitQueue } from "../core/wait_queue.ts";
+import { checkFunction, checkWait } from "../core/validate.ts";
+import { beginWait, enqueue, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { Hold, RunHold } from "./hold.ts";
 
@@ -179,26 +178,29 @@ export class RwLock {
   }
 
   #acquire(side: Side, hold: Hold, options: WaitOptions | undefined): Promise<Hold> {
-    const scope = currentScope();
-    const refused = refusalOf("acquire lock", scope, options);
-    if (refused !== null) return refused;
-    const signal = options?.signal;
-    if (this.#isHeldAround(scope)) {
-      return Promise.reject(new InvalidStateError("Cannot acquire lock: the callback that asks for it holds it"));
-    }
-    if (!this.#isFreeFor(side)) return enqueue(this.#queue, { hold, side }, scope, signal);
-    return Promise.resolve(this.#take(side, hold));
+    return beginWait("acquire lock", options, (scope, signal) => {
+      if (this.#isHeldAround(scope)) {
+        throw new InvalidStateError("Cannot acquire lock: the callback that asks for it holds it");
+      }
+      if (!this.#isFreeFor(side)) return enqueue(this.#queue, { hold, side }, scope, signal);
+      return Promise.resolve(this.#take(side, hold));
+    });
   }
 
   #tryAcquire(side: Side): Hold | undefined {
     return this.#isFreeFor(side) ? this.#take(side, new Hold(this.#giveBack)) : undefined;
   }
 
-  async #run<T>(side: Side, fn: TaskFunction<T>, options: WaitOptions | undefined): Promise<T> {
-    checkFunction("run with lock", "fn", fn);
-    const hold = new RunHold(this.#giveBack);
-    await this.#acquire(side, hold, options);
-    return hold.run(side === "read" ? "RwLock.runRead" : "RwLock.runWrite", fn, this.#scopes);
+  #run<T>(side: Side, fn: TaskFunction<T>, options: WaitOptions | undefined): Promise<T> {
+    try {
+      checkFunction("run with lock", "fn", fn);
+      const signal = checkWait("acquire lock", options);
+      const hold = new RunHold(this.#giveBack);
+      const acquired = this.#acquire(side, hold, { signal });
+      return hold.run(side === "read" ? "RwLock.runRead" : "RwLock.runWrite", acquired, signal, fn, this.#scopes);
+    } catch (error) {
+      return Promise.reject(error);
+    }
   }
 
   // Up from the scope, not through the callbacks: readers may be many.

@@ -9,10 +9,10 @@ import { attachDispose } from "../core/dispose.ts";
 import { InvalidStateError } from "../core/errors.ts";
 import { attachInspect } from "../core/inspect.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
-import { currentSignal } from "../task/current.ts";
-import { checkCount, checkFunction, checkOptions, checkSignal, outOfRange } from "../core/validate.ts";
+import { checkCount, checkFunction, checkOptions, checkWait, outOfRange } from "../core/validate.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
+import { runWith } from "./run_with.ts";
 
 export type { TaskFunction, WaitOptions };
 
@@ -123,7 +123,8 @@ export class Semaphore {
    * @returns The permit.
    * @throws The reason of an abort; then nothing was taken.
    * @throws {TypeError} If an option is of the wrong kind.
-   * @throws {RangeError} If `weight` is not a whole number of at least 1, or more than there are permits.
+   * @throws {RangeError} If `weight` is not a whole number of at least 1, or more than there are permits, now or after a
+   * `resize` while it waits.
    *
    * @example Release with the block
    * ```ts
@@ -143,11 +144,15 @@ export class Semaphore {
     if (options !== undefined) {
       try {
         weight = this.#checkAcquire(options);
-        checkSignal("acquire permit", signal = options.signal);
+        signal = checkWait("acquire permit", options);
       } catch (error) {
         return Promise.reject(error);
       }
     }
+    return this.#acquire(weight, signal);
+  }
+
+  #acquire(weight: number, signal: AbortSignal | undefined): Promise<Permit> {
     const scope = currentScope();
     const refused = refusal(scope, signal);
     if (refused !== null) return refused;
@@ -169,48 +174,59 @@ export class Semaphore {
   }
 
   /**
-   * Calls `fn` while holding a permit, and releases it when `fn` has ended.
+   * Calls `fn` in a scope of its own while holding a permit, and releases it when all work in that scope has ended.
+   *
+   * **Cancellation**: aborted before `fn` is called, also in the turn of the hand-over, it never is, and the permit goes to
+   * the next; `signal` ends the wait for the permit only.
    *
    * @typeParam T What `fn` returns.
-   * @param fn Called with the signal of the scope around.
+   * @param fn Called with the signal of its scope.
    * @param options Weight and signal of the acquire.
    * @returns What `fn` returns.
-   * @throws The reason of an abort while it waits, or what `fn` throws.
+   * @throws The reason of an abort, or what `fn` throws.
    * @throws {TypeError} If an argument is of the wrong kind.
    * @throws {RangeError} If `weight` is out of range.
    */
-  async run<T>(fn: TaskFunction<T>, options?: AcquireOptions): Promise<T> {
-    checkFunction("run with permit", "fn", fn);
-    const permit = await this.acquire(options);
-    try {
-      return await fn(currentSignal());
-    } finally {
-      permit.release();
-    }
+  run<T>(fn: TaskFunction<T>, options?: AcquireOptions): Promise<T> {
+    return this.#run((signal) => fn(signal), fn, options);
   }
 
   /**
-   * Calls `fn` with a permit, and releases it when `fn` has ended: the `with` of TC39's Governor proposal.
+   * Calls `fn` with a permit, and releases it when `fn` has ended: the `with` of TC39's Governor proposal. Otherwise as
+   * {@linkcode Semaphore.prototype.run}.
    *
    * @typeParam T What `fn` returns.
    * @param fn Called with the permit.
    * @returns What `fn` returns.
-   * @throws The reason of an abort while it waits, or what `fn` throws.
+   * @throws The reason of an abort, or what `fn` throws.
    * @throws {TypeError} If `fn` is not a function.
    */
-  async with<T>(fn: (permit: Permit) => T | PromiseLike<T>): Promise<T> {
-    checkFunction("run with permit", "fn", fn);
-    const permit = await this.acquire();
+  with<T>(fn: (permit: Permit) => T | PromiseLike<T>): Promise<T> {
+    return this.#run((_signal, permit) => fn(permit), fn);
+  }
+
+  #run<T>(
+    call: (signal: AbortSignal, permit: Permit) => T | PromiseLike<T>,
+    fn: unknown,
+    options?: AcquireOptions,
+  ): Promise<T> {
     try {
-      return await fn(permit);
-    } finally {
-      permit.release();
+      checkFunction("run with permit", "fn", fn);
+      const weight = this.#checkAcquire(options);
+      const signal = checkWait("acquire permit", options);
+      return runWith("Semaphore.run", this.#acquire(weight, signal), signal, call, {
+        ended: (permit) => permit.release(),
+      });
+    } catch (error) {
+      return Promise.reject(error);
     }
   }
 
   /**
-   * Makes a function each of whose calls holds a permit: the `wrap` of TC39's Governor proposal.
+   * Makes a function each of whose calls holds a permit: the `wrap` of TC39's Governor proposal. It passes `this` on, so
+   * that a method may be wrapped.
    *
+   * @typeParam This What `fn` takes for `this`.
    * @typeParam A The parameters of `fn`.
    * @typeParam T What it returns.
    * @param fn The function.
@@ -228,11 +244,14 @@ export class Semaphore {
    * console.log(await gather([polite(1), polite(2), polite(3)]));
    * ```
    */
-  wrap<A extends unknown[], T>(
-    fn: (...args: A) => T | PromiseLike<T>,
-  ): (...args: A) => Promise<T> {
+  wrap<This, A extends unknown[], T>(
+    fn: (this: This, ...args: A) => T | PromiseLike<T>,
+  ): (this: This, ...args: A) => Promise<T> {
     checkFunction("wrap", "fn", fn);
-    return (...args) => this.with(() => fn(...args));
+    const run = (call: () => T | PromiseLike<T>) => this.run(call);
+    return function (...args) {
+      return run(() => fn.apply(this, args));
+    };
   }
 
   /**
@@ -248,7 +267,8 @@ export class Semaphore {
   }
 
   /**
-   * Changes how many permits there are. More admit who waits; fewer admit nobody until enough came back.
+   * Changes how many permits there are. More admit who waits; fewer admit nobody until enough came back, and refuse those
+   * who wait for more than there are now, as `acquire` would.
    *
    * @param permits How many: a whole number of zero or more.
    * @throws {TypeError} If `permits` is not a number.
@@ -257,6 +277,11 @@ export class Semaphore {
   resize(permits: number): void {
     checkCount("resize Semaphore", "permits", permits, 0, true);
     this.#capacity = permits;
+    // What a new request would be told: in its place it would block all behind it for ever.
+    this.#queue.failWhere(
+      (weight) => weight > 1 && weight > permits,
+      (weight) => this.#tooHeavy(weight),
+    );
     this.#admit();
   }
 
@@ -275,15 +300,12 @@ export class Semaphore {
     const weight = options?.weight === undefined ? 1 : options.weight;
     checkCount("acquire permit", "weight", weight, 1, false);
     // One permit can be waited for even when there is none: `resize` may bring it.
-    if (weight > 1 && weight > this.#capacity) {
-      throw outOfRange(
-        "acquire permit",
-        "weight",
-        `at most ${this.#capacity}, the number of permits`,
-        weight,
-      );
-    }
+    if (weight > 1 && weight > this.#capacity) throw this.#tooHeavy(weight);
     return weight;
+  }
+
+  #tooHeavy(weight: number): RangeError {
+    return outOfRange("acquire permit", "weight", `at most ${this.#capacity}, the number of permits`, weight);
   }
 
   #fits(weight: number): boolean {

@@ -1,22 +1,53 @@
 import { currentScope } from "../core/ambient.ts";
 import { InvalidStateError } from "../core/errors.ts";
+import { isOf } from "../core/foreign.ts";
 import { attachInspect } from "../core/inspect.ts";
 import { surface } from "../core/next_turn.ts";
 import { observeForeign } from "../core/promise_hub.ts";
 import type { Scope } from "../core/scope.ts";
 import { checkFunction } from "../core/validate.ts";
-import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import { asWait, enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 
 /** The states of a `Future` or `Task`. */
 export type AwaitableState = "pending" | "fulfilled" | "rejected" | "cancelled";
 
-// Set by the static block of Awaitable, which may ask any.
-let deadlockOf: (awaitable: Awaitable<unknown>, scope: Scope) => string | null;
+/** Marks a future or task of any copy of the package, and answers why waiting for it in a scope could never end. */
+const DEADLOCK = Symbol.for("@weft/async/deadlock@1");
+
+interface Branded {
+  readonly done: boolean;
+  readonly cancelled: boolean;
+  readonly promise: Promise<unknown>;
+  [DEADLOCK](scope: Scope): string | null;
+}
+
+/** `value` as a future or task, perhaps of another copy of the package. */
+function asAwaitable(value: unknown): Branded | null {
+  try {
+    return typeof (value as Partial<Branded>)[DEADLOCK] === "function" ? value as Branded : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Whether `promise` is a future or task that was cancelled, and so has not failed. */
+export function wasCancelled(promise: unknown): boolean {
+  return asAwaitable(promise)?.cancelled === true;
+}
 
 /** Throws if a wait for `promise` in `scope` could never end, because that ends only after the wait. */
 export function checkDeadlock(promise: unknown, scope: Scope): void {
-  const deadlock = promise instanceof Awaitable && !promise.done ? deadlockOf(promise, scope) : null;
+  const awaitable = asAwaitable(promise);
+  const deadlock = awaitable === null || awaitable.done ? null : awaitable[DEADLOCK](scope);
   if (deadlock !== null) throw new InvalidStateError(deadlock);
+}
+
+/**
+ * What to wait for in place of `promise`. The `then` of a future or task is a wait of the scope that calls it, and one
+ * reaction serves all who wait: an abort of the first of them would reject the others.
+ */
+export function scopeless<T>(promise: PromiseLike<T>): PromiseLike<T> {
+  return (asAwaitable(promise)?.promise ?? promise) as PromiseLike<T>;
 }
 
 /**
@@ -25,8 +56,8 @@ export function checkDeadlock(promise: unknown, scope: Scope): void {
  * they may begin their work when they are asked.
  */
 export function ignoreFailure(promise: unknown): void {
-  if (promise instanceof Awaitable) observeForeign(promise.promise);
-  else if (promise instanceof Promise) observeForeign(promise);
+  const plain = scopeless(promise as PromiseLike<unknown>);
+  if (isOf(Promise, plain)) observeForeign(plain);
 }
 
 interface DoneCallback {
@@ -135,7 +166,12 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
     onfulfilled?: ((value: T) => A | PromiseLike<A>) | null,
     onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null,
   ): Promise<A | B> {
-    return this.#wait().then(onfulfilled, onrejected);
+    const scope = currentScope();
+    const wait = this.#wait(scope);
+    // `await` comes with both.
+    if (typeof onrejected === "function") return wait.then(onfulfilled, onrejected);
+    if (typeof onfulfilled !== "function") return wait as Promise<A | B>;
+    return asWait(scope, undefined, wait.then(onfulfilled));
   }
 
   /**
@@ -177,7 +213,11 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
 
   static {
     attachInspect(Awaitable.prototype);
-    deadlockOf = (awaitable, scope) => awaitable.deadlock(scope);
+    Object.defineProperty(Awaitable.prototype, DEADLOCK, {
+      value(this: Awaitable<unknown>, scope: Scope): string | null {
+        return this.deadlock(scope);
+      },
+    });
   }
 
   /**
@@ -218,9 +258,8 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
     return null;
   }
 
-  #wait(): Promise<T> {
+  #wait(scope: Scope): Promise<T> {
     this.#observed = true;
-    const scope = currentScope();
     const refused = refusal(scope, undefined);
     if (refused !== null) return refused;
     if (this.#state === "fulfilled") return Promise.resolve(this.#outcome as T);

@@ -45,12 +45,12 @@ export function createTask<T>(
   fn: TaskFunction<T>,
   options?: CreateTaskOptions,
 ): Task<T> {
-  checkTask(fn, options);
+  const own = checkTask(fn, options);
   const run = ownerOf(currentScope());
   // Who keeps the scope of a `run` is a task owner as well.
   const owner = run === null ? null : run.keeper as unknown as TaskOwner;
-  const task = new Task<T>(fn, run ?? sharedState().root, owner, options?.name);
-  startTask(task, options?.eager === true ? "now" : "soon");
+  const task = new Task<T>(fn, run ?? sharedState().root, owner, own?.name);
+  startTask(task, own?.eager === true ? "now" : "soon");
   return task;
 }
 

@@ -118,7 +118,8 @@ export function allTasks(): Set<Task<unknown>> {
   const scopes: Scope[] = [sharedState().root];
   for (let at = scopes.pop(); at !== undefined; at = scopes.pop()) {
     if (at.task !== null) found.add(at.task as Task<unknown>);
-    scopes.push(...at.children().reverse());
+    const children = at.children();
+    for (let i = children.length - 1; i >= 0; i--) scopes.push(children[i]!);
   }
   return found;
 }

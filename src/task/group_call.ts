@@ -6,11 +6,14 @@
 
 import { InvalidStateError, StragglerError } from "../core/errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
+import { causeOf, isOf, messageOf } from "../core/foreign.ts";
+import { Link } from "../core/link.ts";
 import { abortAll, type Scope } from "../core/scope.ts";
 import { StructuredCall, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
 import type { AwaitableState } from "./awaitable.ts";
 import { type CreateTaskOptions, startTask, Task, type TaskOwner } from "./task.ts";
 import { TaskGroupError } from "./task_group_error.ts";
+
 /** Options of `TaskGroup`. */
 export interface TaskGroupOptions extends StructuredOptions {
   /**
@@ -33,19 +36,38 @@ export interface StartReport {
   reported: boolean;
 }
 
+/** A task whose turn to start has not come. */
+class QueuedTask extends Link {
+  readonly task: Task<unknown>;
+  /** Opens the gate that it waits at. */
+  readonly open: () => void;
+
+  constructor(task: Task<unknown>, open: () => void) {
+    super();
+    this.task = task;
+    this.open = open;
+  }
+}
+
 /** The engine of one group, with its body, its tasks and those whose turn has not come. */
 export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   /** Whether it is opened and joined by `TaskGroup.run`. */
   readonly selfJoined: boolean;
   readonly #concurrency: number;
   readonly #supervise: boolean;
-  // The tasks whose turn to start has not come, oldest first, each with what opens its gate.
-  readonly #queued = new Map<object, () => void>();
+  // The tasks whose turn to start has not come: in a ring, oldest first, and by task. A map alone would not do: to find
+  // its first entry takes time in proportion to those that were deleted before it.
+  readonly #queue = new Link();
+  readonly #queued = new Map<object, QueuedTask>();
   readonly #starting = new Map<object, StartReport>();
   #running = 0;
+  #size = 0;
   // Whether the body, or the block around a group made with `new`, is still at work.
   #inBody = true;
   #forgotten = false;
+  // Whether tasks were cancelled because the scope around has ended before the block, and whether the block knows.
+  #lost = false;
+  #lossTold = false;
   #cancelReason: { reason: unknown } | null = null;
   #body: { value: T } | { error: unknown } | null = null;
 
@@ -76,6 +98,10 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   checkOpen(action: string): void {
     const cannot = `Cannot ${action}: the TaskGroup`;
     const by = this.closedBy;
+    if (by !== null && this.#forgotten) {
+      this.#lossTold = true;
+      throw new InvalidStateError(`Cannot ${action}: ${messageOf(this.abandonedError)}`);
+    }
     if (by === "end") throw new InvalidStateError(`${cannot} is closed`);
     if (by !== null) {
       throw new InvalidStateError(`${cannot} was aborted`, {
@@ -86,7 +112,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
 
   /** How many tasks have not ended. */
   get size(): number {
-    return this.scope.children().filter((child) => this.#isTask(child)).length;
+    return this.#size;
   }
 
   #isTask(child: Scope): boolean {
@@ -100,14 +126,30 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   ): Task<R> {
     const task = new Task<R>(fn, this.scope, this, options?.name);
     this.begin();
+    this.#size++;
     if (report !== undefined) this.#starting.set(task, report);
     if (options?.eager === true || this.#running < this.#concurrency) {
       this.#running++;
       startTask(task, options?.eager === true ? "now" : "soon");
     } else {
-      startTask(task, new Promise<void>((open) => this.#queued.set(task, open)));
+      startTask(task, new Promise<void>((open) => this.#enqueue(task as Task<unknown>, open)));
     }
     return task;
+  }
+
+  #enqueue(task: Task<unknown>, open: () => void): void {
+    const queued = new QueuedTask(task, open);
+    queued.insertBefore(this.#queue);
+    this.#queued.set(task, queued);
+  }
+
+  /** Takes a task out of the queue. False when it is not there. */
+  #dequeue(task: object): boolean {
+    const queued = this.#queued.size === 0 ? undefined : this.#queued.get(task);
+    if (queued === undefined) return false;
+    this.#queued.delete(task);
+    queued.unlink();
+    return true;
   }
 
   taskDone(
@@ -117,8 +159,9 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   ): boolean {
     const report = this.#starting.size > 0 ? this.#starting.get(task) : undefined;
     if (report !== undefined) this.#starting.delete(task);
+    this.#size--;
     // One that was cancelled while it was queued has no place to give back.
-    if (this.#queued.size === 0 || !this.#queued.delete(task)) this.#running--;
+    if (!this.#dequeue(task)) this.#running--;
     if (state === "cancelled" && this.scope.aborted) this.cancelled = true;
     // A crash before `started()` comes from `start()` only.
     if (state === "rejected" && report?.reported !== false) {
@@ -130,9 +173,9 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   }
 
   #startNext(): void {
-    for (const [task, open] of this.#queued) {
-      if (this.#running >= this.#concurrency) return;
-      this.#queued.delete(task);
+    while (this.#queued.size > 0 && this.#running < this.#concurrency) {
+      const { task, open } = this.#queue.next as QueuedTask;
+      this.#dequeue(task);
       this.#running++;
       open();
     }
@@ -152,9 +195,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   override aborted(): void {
     this.#boundWait();
     // Nobody opens the gates of the queued any more.
-    for (const task of [...this.#queued.keys()]) {
-      (task as Task<unknown>).cancel(this.scope.reason);
-    }
+    for (const { task } of [...this.#queued.values()]) task.cancel(this.scope.reason);
   }
 
   /** Starts the grace once all that is left to wait for has been aborted. */
@@ -177,6 +218,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
 
   override abandoned(): void {
     this.#forgotten = true;
+    this.#lost = this.#size > 0;
     super.abandoned();
     this.leaveBlock();
   }
@@ -188,7 +230,14 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
 
   /** Whether what it has rejected with is more than its cancellation. */
   isFailure(error: unknown): boolean {
-    return this.failures !== null || error instanceof StragglerError;
+    return this.failures !== null || isOf(StragglerError, error);
+  }
+
+  /** Whether the block has still to be told that tasks were cancelled because the scope around has ended before it. */
+  takeLoss(): boolean {
+    const untold = this.#lost && !this.#lossTold;
+    this.#lossTold = true;
+    return untold;
   }
 
   override bodyDone(value: T): void {
@@ -201,8 +250,9 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     const reason = this.#cancelReason?.reason;
     if (isCancellationOf(error, this.scope)) this.cancelled = true;
     // It was told by a task, or a refused one, that `cancel` has been called: no failure, but no value either.
-    else if (reason !== undefined && (error === reason || (error as Error | null)?.cause === reason)) {
+    else if (reason !== undefined && (error === reason || causeOf(error) === reason)) {
       this.#body = { error };
+      this.scope.abort(reason);
     } else this.record(error, true);
     this.#leaveBody();
     this.end();
@@ -215,6 +265,8 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   }
 
   protected override ownAbort(): T {
+    // A block that goes on in another scope, as that of an async generator, has lost tasks without having cancelled them.
+    if (this.#lost) throw this.scope.reason;
     return this.value();
   }
 

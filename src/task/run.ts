@@ -7,8 +7,10 @@
 import { currentScope, sharedState } from "../core/ambient.ts";
 import { CancelledError, tellFailures } from "../core/errors.ts";
 import { combineFailures } from "../core/failures.ts";
+import { cancelledPromise } from "../core/foreign.ts";
 import { checkStructured, outsideAbort, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
+import { asWait } from "../core/wait_queue.ts";
 import { checkFlag, checkFunction } from "../core/validate.ts";
 import type { AwaitableState } from "./awaitable.ts";
 import { runBody } from "../core/body_call.ts";
@@ -89,7 +91,7 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
       this.#outcome = outcome;
       if (state === "cancelled") this.cancelled = true;
       if (state === "rejected") this.record(outcome, false);
-      this.scope.abort(new CancelledError(`${this.label} has ended`));
+      this.#endWithMain();
       this.end();
       return true;
     }
@@ -97,6 +99,14 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
     if (state !== "rejected" || this.#mainState === null) return false;
     this.record(outcome, false);
     return true;
+  }
+
+  /** Cancels what is left behind. Not main itself: its signal may be that of a response whose body is not read yet. */
+  #endWithMain(): void {
+    if (this.#mainState === "fulfilled") {
+      for (const child of this.scope.children()) if (child.task === this.#main) child.leave();
+    }
+    this.scope.abort(new CancelledError(`${this.label} has ended`));
   }
 
   protected override value(): T {
@@ -149,23 +159,33 @@ export function run<T>(
 ): Promise<T> {
   try {
     checkFunction("run", "main", main);
-    checkStructured("run", options);
-    checkFlag("run", "signals", options?.signals);
+    const own = checkStructured("run", options, ["signals"]);
+    checkFlag("run", "signals", own?.signals);
+    const outer = currentScope();
+    if (outer.run !== null) return runBody("run", main, own);
+    const outside = outsideAbort(outer, own?.signal);
+    if (outside !== null) return cancelledPromise(outside.reason);
+    const ended = start(new RunCall<T>(outer, own), main, own?.signals !== false);
+    return asWait(outer, own?.signal, ended);
   } catch (error) {
     return Promise.reject(error);
   }
-  const outer = currentScope();
-  if (outer.run !== null) return runBody("run", main, options);
-  const outside = outsideAbort(outer, options?.signal);
-  if (outside !== null) return Promise.reject(outside.reason);
-  const call = new RunCall<T>(outer, options);
-  const { scope } = call;
+}
+
+function start<T>(call: RunCall<T>, main: TaskFunction<T>, signals: boolean): Promise<T> {
+  const { scope, promise } = call;
   const { runs } = sharedState();
-  runs.add(scope);
-  if (options?.signals !== false) listenForSignals(scope);
-  call.start(main);
-  return call.promise.finally(() => {
+  const ended = promise.finally(() => {
     runs.delete(scope);
     return stopListening(scope);
   });
+  try {
+    // A listener that is left behind would keep the first Ctrl-C from ending the program: all else is done by now.
+    if (signals) listenForSignals(scope);
+  } catch (error) {
+    return call.refuse(error);
+  }
+  runs.add(scope);
+  call.start(main);
+  return ended;
 }

@@ -6,6 +6,7 @@
 
 import { currentScope } from "../core/ambient.ts";
 import { CancelledError } from "../core/errors.ts";
+import { cancelledPromise } from "../core/foreign.ts";
 import type { Scope } from "../core/scope.ts";
 import { checkStructured, outsideAbort, type StructuredOptions } from "../core/structured_call.ts";
 import { checkFunction } from "../core/validate.ts";
@@ -85,13 +86,13 @@ export function scope<T>(
 ): Promise<T | undefined> {
   try {
     checkFunction("open scope", "fn", fn);
-    checkStructured("open scope", options);
+    const own = checkStructured("open scope", options);
+    const outer = currentScope();
+    const outside = outsideAbort(outer, own?.signal);
+    if (outside !== null) return cancelledPromise(outside.reason);
+    const call = new CancelScopeCall<T>("scope", outer, own);
+    return call.runBody(fn, call.scope.signal, new CancelScope(call.scope));
   } catch (error) {
     return Promise.reject(error);
   }
-  const outer = currentScope();
-  const outside = outsideAbort(outer, options?.signal);
-  if (outside !== null) return Promise.reject(outside.reason);
-  const call = new CancelScopeCall<T>("scope", outer, options);
-  return call.runBody(fn, call.scope.signal, new CancelScope(call.scope));
 }

@@ -26,12 +26,12 @@ function checkShield(
   action: string,
   fn: unknown,
   options: ShieldOptions | undefined,
-): void {
+): number {
   checkFunction(action, "fn", fn);
   checkOptions(action, options);
-  if (options?.timeout !== undefined) {
-    checkMs(action, "timeout", options.timeout);
-  }
+  const timeout = options?.timeout ?? Infinity;
+  checkMs(action, "timeout", timeout);
+  return timeout;
 }
 
 /**
@@ -74,13 +74,12 @@ export function shield<T>(
   options?: ShieldOptions,
 ): Promise<T> {
   try {
-    checkShield("shield", fn, options);
+    const ms = checkShield("shield", fn, options);
+    const call = new DeadlineCall<T>("shield", currentScope(), undefined, true);
+    return call.runUntil(ms, undefined, fn, call.scope.signal);
   } catch (error) {
     return Promise.reject(error);
   }
-  const call = new DeadlineCall<T>("shield", currentScope(), undefined, true);
-  call.setDeadline(options?.timeout ?? Infinity);
-  return call.runBody(fn, call.scope.signal);
 }
 
 class Cleanup {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { runOutside } from "../core/ambient.ts";
+import { runOutside } from "../core/context.ts";
 import { arm } from "../core/clock.ts";
 import { CancelledError } from "../core/errors.ts";
 import { abortAll, type Scope } from "../core/scope.ts";
@@ -48,12 +48,21 @@ class SignalHub {
     abortAll(this.#runs, reason);
   };
 
-  /** Has a signal abort `scope`, also one that has come already: otherwise a server might never end. */
+  /**
+   * Aborts `scope` on a signal, also on one that has come already: otherwise a server might never end. Throws what the
+   * platform throws, and listens to nothing then.
+   */
   add(scope: Scope): void {
     if (this.#received !== null) scope.abort(this.#received.reason);
     this.#runs.add(scope);
     if (this.#runs.size > 1 || this.#end !== null) return;
-    runOutside(() => this.#names.forEach((name) => this.#process.on(name, this.#listener)));
+    try {
+      runOutside(() => this.#names.forEach((name) => this.#process.on(name, this.#listener)));
+    } catch (error) {
+      this.#runs.delete(scope);
+      this.#unlisten();
+      throw error;
+    }
   }
 
   /** Takes that back. After the last run that a signal has aborted, raises it again and waits for the end. */

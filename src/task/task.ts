@@ -8,8 +8,9 @@ import { currentScope, enterScope, runInScope } from "../core/ambient.ts";
 import { CancelledError } from "../core/errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { isWithin, Scope, type ScopeKeeper } from "../core/scope.ts";
-import { observe, type TaskFunction } from "../core/structured_call.ts";
-import { checkFlag, checkFunction, checkOptions, wrongKind } from "../core/validate.ts";
+import { observe } from "../core/foreign.ts";
+import type { TaskFunction } from "../core/structured_call.ts";
+import { checkFlag, checkFunction, readOptions, wrongKind } from "../core/validate.ts";
 import { Awaitable, type AwaitableState } from "./awaitable.ts";
 
 /** Options of `createTask` and `TaskGroup.createTask`. */
@@ -25,19 +26,20 @@ export interface CreateTaskOptions {
   eager?: boolean | undefined;
 }
 
-/** Throws what is wrong with the arguments. */
+/** Throws what is wrong with the arguments, and returns the options as `readOptions` does. */
 export function checkTask(
   fn: unknown,
   options: CreateTaskOptions | undefined,
-): void {
+): CreateTaskOptions | undefined {
   checkFunction("create task", "fn", fn);
-  checkOptions("create task", options);
-  if (options === undefined) return;
-  const { name, eager } = options;
+  const own = readOptions("create task", options, ["name", "eager"]);
+  if (own === undefined) return undefined;
+  const { name, eager } = own;
   if (name !== undefined && typeof name !== "string") {
     throw wrongKind("create task", "name", "a string", name);
   }
   checkFlag("create task", "eager", eager);
+  return own;
 }
 
 /** Who hears that a task is done, and may take its failure. */
@@ -147,15 +149,22 @@ export class Task<T> extends Awaitable<T> {
   }
 
   #schedule(when: "now" | "soon" | Promise<void>): void {
-    if (when === "now") runInScope(this.#scope, () => this.#run());
-    else {
-      // The reaction runs in the caller's async context; only the scope in it is replaced.
-      (when === "soon" ? READY : when).then(() => {
-        if (this.#fn === null) return;
-        enterScope(this.#scope);
-        this.#run();
-      });
+    try {
+      if (when === "now") return runInScope(this.#scope, () => this.#run());
+    } catch (error) {
+      // The async context of the platform may be in other hands: then the function has not begun.
+      return this.#fail(error);
     }
+    // The reaction runs in the caller's async context; only the scope in it is replaced.
+    (when === "soon" ? READY : when).then(() => {
+      if (this.#fn === null) return;
+      try {
+        enterScope(this.#scope);
+      } catch (error) {
+        return this.#fail(error);
+      }
+      this.#run();
+    });
   }
 
   #run(): void {
@@ -178,8 +187,11 @@ export class Task<T> extends Awaitable<T> {
 
   #fail(error: unknown): void {
     const scope = this.#scope;
-    if (isCancellationOf(error, scope)) this.#finish("cancelled", scope.reason);
-    else this.#finish("rejected", error);
+    if (isCancellationOf(error, scope)) return this.#finish("cancelled", scope.reason);
+    this.#fn = null;
+    // What its signal was given to may still be open, and structured calls that it did not await.
+    if (!scope.aborted) scope.abort(new CancelledError(`${this.name} was aborted by its failure`, { cause: error }));
+    this.#finish("rejected", error);
   }
 
   #finish(state: Exclude<AwaitableState, "pending">, outcome: unknown): void {

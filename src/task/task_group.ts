@@ -22,11 +22,12 @@ import { attachAsyncDispose } from "../core/dispose.ts";
 import { attachInspect } from "../core/inspect.ts";
 import { CancelledError, InvalidStateError } from "../core/errors.ts";
 import { surface } from "../core/next_turn.ts";
+import { cancelledPromise } from "../core/foreign.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
-import { isWithin } from "../core/scope.ts";
+import { isWithin, type Scope } from "../core/scope.ts";
 import { checkStructured, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
 import { checkCount, checkFlag, checkFunction } from "../core/validate.ts";
-import { Claim } from "../core/wait_queue.ts";
+import { asWait, Claim } from "../core/wait_queue.ts";
 import { Awaitable, type AwaitableState } from "./awaitable.ts";
 import { GroupCall, type StartReport, type TaskGroupOptions } from "./group_call.ts";
 import { checkTask, type CreateTaskOptions, Task } from "./task.ts";
@@ -36,13 +37,12 @@ export { Awaitable, type AwaitableState, type CreateTaskOptions, Task };
 export { TaskGroupError, type TaskGroupOptions };
 export type { StructuredOptions, TaskFunction };
 
-function checkGroup(options: TaskGroupOptions | undefined): void {
+function checkGroup(options: TaskGroupOptions | undefined): TaskGroupOptions | undefined {
   const action = "open TaskGroup";
-  checkStructured(action, options);
-  if (options?.concurrency !== undefined) {
-    checkCount(action, "concurrency", options.concurrency, 1, true);
-  }
-  checkFlag(action, "supervise", options?.supervise);
+  const own = checkStructured(action, options, ["concurrency", "supervise"]);
+  if (own?.concurrency !== undefined) checkCount(action, "concurrency", own.concurrency, 1, true);
+  checkFlag(action, "supervise", own?.supervise);
+  return own;
 }
 
 /**
@@ -105,8 +105,7 @@ export class TaskGroup {
       this.#joined = true;
       return;
     }
-    checkGroup(options);
-    const call = new GroupCall<unknown>(currentScope(), options, true);
+    const call = new GroupCall<unknown>(currentScope(), checkGroup(options), true);
     this.#call = call;
     // The block itself, until `join` or the end of it.
     call.begin();
@@ -134,16 +133,16 @@ export class TaskGroup {
   ): Promise<T> {
     try {
       checkFunction("run TaskGroup", "fn", fn);
-      checkGroup(options);
+      const own = checkGroup(options);
+      const outer = currentScope();
+      const outside = outsideAbort(outer, own?.signal);
+      if (outside !== null) return cancelledPromise(outside.reason);
+      const call = new GroupCall<T>(outer, own, false);
+      const group = new TaskGroup(call as unknown as TaskGroupOptions);
+      return call.runBody(fn, group, call.scope.signal);
     } catch (error) {
       return Promise.reject(error);
     }
-    const outer = currentScope();
-    const outside = outsideAbort(outer, options?.signal);
-    if (outside !== null) return Promise.reject(outside.reason);
-    const call = new GroupCall<T>(outer, options, false);
-    const group = new TaskGroup(call as unknown as TaskGroupOptions);
-    return call.runBody(fn, group, call.scope.signal);
   }
 
   /** The name it was given. */
@@ -177,9 +176,9 @@ export class TaskGroup {
    * @throws {TypeError} If an argument is of the wrong kind.
    */
   createTask<T>(fn: TaskFunction<T>, options?: CreateTaskOptions): Task<T> {
-    checkTask(fn, options);
+    const own = checkTask(fn, options);
     this.#call.checkOpen("create task");
-    return this.#call.create(fn, options);
+    return this.#call.create(fn, own);
   }
 
   /**
@@ -210,14 +209,26 @@ export class TaskGroup {
    * });
    * ```
    */
-  async start<T>(
+  start<T>(
     fn: (signal: AbortSignal, started: (value: T) => void) => unknown,
     options?: CreateTaskOptions,
   ): Promise<T> {
-    checkTask(fn, options);
     const scope = currentScope();
-    if (scope.aborted) throw scope.reason;
-    this.#call.checkOpen("start task");
+    try {
+      const own = checkTask(fn, options);
+      if (scope.aborted) return cancelledPromise(scope.reason);
+      this.#call.checkOpen("start task");
+      return asWait(scope, undefined, this.#start(fn, scope, own));
+    } catch (error) {
+      return Promise.reject(error);
+    }
+  }
+
+  async #start<T>(
+    fn: (signal: AbortSignal, started: (value: T) => void) => unknown,
+    scope: Scope,
+    options: CreateTaskOptions | undefined,
+  ): Promise<T> {
     const claim = new Claim<T>(scope);
     const report: StartReport = { reported: false };
     const task = this.#call.create<unknown>(
@@ -283,14 +294,19 @@ export class TaskGroup {
    * @throws {InvalidStateError} If the group was opened by `TaskGroup.run`, which joins by itself, or in one of its tasks.
    * @throws {StragglerError} If tasks still run `grace` ms after an abort.
    */
-  async join(): Promise<void> {
+  join(): Promise<void> {
+    const scope = currentScope();
+    return asWait(scope, undefined, this.#join(scope));
+  }
+
+  async #join(scope: Scope): Promise<void> {
     const call = this.#call;
     if (call.selfJoined) {
       throw new InvalidStateError(
         "Cannot join TaskGroup: TaskGroup.run joins it by itself",
       );
     }
-    const scope = currentScope();
+    call.takeLoss();
     if (isWithin(scope, call.scope)) {
       throw new InvalidStateError("Cannot join TaskGroup: it ends only after the task that joins it");
     }
@@ -326,7 +342,7 @@ export class TaskGroup {
         this.#call.leaveBlock();
         await this.#call.promise.catch((error) => {
           // A cancellation is seen at the next wait of the block; thrown here it would suppress the block's error.
-          if (this.#call.isFailure(error)) throw error;
+          if (this.#call.isFailure(error) || this.#call.takeLoss()) throw error;
         });
       },
     );

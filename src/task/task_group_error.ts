@@ -5,6 +5,7 @@
  */
 
 import { tellFailures } from "../core/errors.ts";
+import { isOf } from "../core/foreign.ts";
 import { checkFunction } from "../core/validate.ts";
 
 /**
@@ -37,7 +38,7 @@ export class TaskGroupError extends AggregateError {
     const prefix = `${count} in ${label}: `;
     const failures = tellFailures(errors);
     // The only failure of groups inside of each other would repeat it for each.
-    const repeats = errors.length === 1 && errors[0] instanceof TaskGroupError && failures.startsWith(prefix);
+    const repeats = errors.length === 1 && isOf(TaskGroupError, errors[0]) && failures.startsWith(prefix);
     super(errors, repeats ? failures : prefix + failures, { cause: errors[0] });
   }
 
@@ -51,18 +52,16 @@ export class TaskGroupError extends AggregateError {
    */
   find<E>(type: abstract new (...args: never[]) => E): E | undefined {
     checkFunction("find failure", "type", type);
-    return findIn(this.errors, type);
+    // By a list, because errors may be nested deeper than the stack, and in circles.
+    const left: unknown[] = [...this.errors].reverse();
+    const seen = new Set<unknown>();
+    while (left.length > 0) {
+      const error = left.pop();
+      if (error instanceof type) return error;
+      if (!(error instanceof AggregateError) || seen.has(error)) continue;
+      seen.add(error);
+      for (let i = error.errors.length - 1; i >= 0; i--) left.push(error.errors[i]);
+    }
+    return undefined;
   }
-}
-
-function findIn<E>(
-  errors: readonly unknown[],
-  type: abstract new (...args: never[]) => E,
-): E | undefined {
-  for (const error of errors) {
-    if (error instanceof type) return error;
-    const inner = error instanceof AggregateError ? findIn(error.errors, type) : undefined;
-    if (inner !== undefined) return inner;
-  }
-  return undefined;
 }

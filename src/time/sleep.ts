@@ -11,27 +11,50 @@ import { Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "
 
 export type { WaitOptions };
 
+/** One sleep, in ms or until an instant. */
 class SleepClaim extends Claim<void> implements Sleeper {
+  // Invariant: armed ⇒ the claim is queued.
+  alarm: Alarm | null = null;
+  // In epoch ms, if it is an instant that is waited for.
+  #until: number | null = null;
+
+  /** Begins to wait, unless the wait is over already. */
+  start(ms: number, until: number | null): Promise<void> {
+    if (this.state === "queued") {
+      this.#until = until;
+      this.node(this).home = bed;
+      this.#arm(ms);
+    }
+    return this.promise;
+  }
+
   ring(): void {
-    this.grant();
+    // The system's clock may have been set back meanwhile.
+    if (this.#until === null || Date.now() >= this.#until) this.grant();
+    else this.#arm(0);
+  }
+
+  #arm(ms: number): void {
+    try {
+      this.alarm = this.#until === null ? arm(this, ms) : armAt(this, this.#until);
+    } catch (error) {
+      // A faked `setTimeout`.
+      this.fail(error);
+    }
   }
 }
 
 // Where a sleeper stands: it leaves when it is woken or cancelled, and takes its alarm with it.
-const bed: Waitable<Alarm> = { remove: (node: WaitNode<Alarm>) => disarm(node.payload) };
+const bed: Waitable<SleepClaim> = {
+  remove({ payload }: WaitNode<SleepClaim>): void {
+    if (payload.alarm !== null) disarm(payload.alarm);
+  },
+};
 
-function startSleep(
-  begin: (sleeper: Sleeper, when: number) => Alarm,
-  when: number,
-  options: WaitOptions | undefined,
-): Promise<void> {
+function startSleep(options: WaitOptions | undefined, ms: number, until: number | null): Promise<void> {
+  const signal = checkWait("sleep", options);
   const scope = currentScope();
-  const signal = options?.signal;
-  const refused = refusal(scope, signal);
-  if (refused !== null) return refused;
-  const claim = new SleepClaim(scope, signal);
-  claim.node(begin(claim, when)).home = bed;
-  return claim.promise;
+  return refusal(scope, signal) ?? new SleepClaim(scope, signal).start(ms, until);
 }
 
 /**
@@ -56,15 +79,15 @@ function startSleep(
 export function sleep(ms: number, options?: WaitOptions): Promise<void> {
   try {
     checkMs("sleep", "ms", ms);
-    checkWait("sleep", options);
+    return startSleep(options, ms, null);
   } catch (error) {
     return Promise.reject(error);
   }
-  return startSleep(arm, ms, options);
 }
 
 /**
- * Waits until an instant on the system's clock, and longer when that is set back meanwhile.
+ * Waits until an instant on the system's clock, also when that is set meanwhile or the machine sleeps: then it wakes at
+ * most 30 s late.
  *
  * **Cancellation**: rejects with the reason; its timer is gone.
  *
@@ -80,13 +103,15 @@ export function sleep(ms: number, options?: WaitOptions): Promise<void> {
  * await sleepUntil(Math.ceil(Date.now() / 10) * 10);
  * ```
  */
-export async function sleepUntil(
+export function sleepUntil(
   at: number | Date,
   options?: WaitOptions,
 ): Promise<void> {
-  const until = checkInstant("sleep", "at", at);
-  checkWait("sleep", options);
-  do await startSleep(armAt, until, options); while (Date.now() < until);
+  try {
+    return startSleep(options, 0, checkInstant("sleep", "at", at));
+  } catch (error) {
+    return Promise.reject(error);
+  }
 }
 
 /**
@@ -108,7 +133,6 @@ export async function sleepUntil(
  *
  * @see trio.sleep_forever 0.31.
  */
-export async function sleepForever(options?: WaitOptions): Promise<never> {
-  checkWait("sleep", options);
-  for (;;) await startSleep(arm, Infinity, options);
+export function sleepForever(options?: WaitOptions): Promise<never> {
+  return sleep(Infinity, options) as Promise<never>;
 }

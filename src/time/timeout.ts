@@ -7,6 +7,7 @@
 import { currentScope } from "../core/ambient.ts";
 import { DeadlineCall } from "../core/deadline.ts";
 import { InvalidStateError, TimeoutError } from "../core/errors.ts";
+import { cancelledPromise } from "../core/foreign.ts";
 import { checkStructured, outsideAbort, type StructuredOptions } from "../core/structured_call.ts";
 import { checkFunction, checkInstant, checkMs } from "../core/validate.ts";
 
@@ -94,10 +95,9 @@ function start<T>(
 ): Promise<T> {
   const outer = currentScope();
   const outside = outsideAbort(outer, options?.signal);
-  if (outside !== null) return Promise.reject(outside.reason);
+  if (outside !== null) return cancelledPromise(outside.reason);
   const timed = new call(kind, outer, options);
-  timed.setDeadline(ms, at);
-  return timed.runBody(fn, timed.scope.signal, new Deadline(timed));
+  return timed.runUntil(ms, at, fn, timed.scope.signal, new Deadline(timed));
 }
 
 function check(
@@ -105,10 +105,10 @@ function check(
   ms: unknown,
   fn: unknown,
   options: StructuredOptions | undefined,
-): void {
+): StructuredOptions | undefined {
   checkMs(action, "ms", ms);
   checkFunction(action, "fn", fn);
-  checkStructured(action, options);
+  return checkStructured(action, options);
 }
 
 /**
@@ -146,11 +146,10 @@ export function timeout<T>(
   options?: StructuredOptions,
 ): Promise<T> {
   try {
-    check("set timeout", ms, fn, options);
+    return start(DeadlineCall<T>, "timeout", ms, fn, check("set timeout", ms, fn, options));
   } catch (error) {
     return Promise.reject(error);
   }
-  return start(DeadlineCall<T>, "timeout", ms, fn, options);
 }
 
 /**
@@ -181,16 +180,13 @@ export function timeoutAt<T>(
   fn: TimedFunction<T>,
   options?: StructuredOptions,
 ): Promise<T> {
-  let until: number;
-  let ms: number;
   try {
-    until = checkInstant("set timeout", "at", at);
-    ms = until - Date.now();
-    check("set timeout", ms, fn, options);
+    const until = checkInstant("set timeout", "at", at);
+    const ms = until - Date.now();
+    return start(DeadlineCall<T>, "timeout", ms, fn, check("set timeout", ms, fn, options), until);
   } catch (error) {
     return Promise.reject(error);
   }
-  return start(DeadlineCall<T>, "timeout", ms, fn, options, until);
 }
 
 /**
@@ -223,9 +219,8 @@ export function moveOnAfter<T>(
   options?: StructuredOptions,
 ): Promise<T | undefined> {
   try {
-    check("move on after", ms, fn, options);
+    return start<T | undefined>(QuietCall<T>, "moveOnAfter", ms, fn, check("move on after", ms, fn, options));
   } catch (error) {
     return Promise.reject(error);
   }
-  return start<T | undefined>(QuietCall<T>, "moveOnAfter", ms, fn, options);
 }

@@ -8,9 +8,9 @@ import { currentScope } from "../core/ambient.ts";
 import { type Alarm, arm, disarm } from "../core/clock.ts";
 import { TimeoutError } from "../core/errors.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
-import { checkDeadlock, ignoreFailure } from "../task/awaitable.ts";
-import { checkMs, checkOptions, checkSignal, isThenable, wrongKind } from "../core/validate.ts";
-import { refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
+import { checkDeadlock, ignoreFailure, scopeless } from "../task/awaitable.ts";
+import { checkMs, checkWait, isThenable, wrongKind } from "../core/validate.ts";
+import { type Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
 
@@ -27,6 +27,17 @@ export interface WaitForOptions extends WaitOptions {
 const waits: Waitable<Alarm> = {
   remove: (node: WaitNode<Alarm>) => disarm(node.payload),
 };
+
+function giveUpAfter(ms: number, claim: Claim<unknown>): void {
+  if (ms === Infinity || claim.state !== "queued") return;
+  const giveUp = () => claim.fail(new TimeoutError(`The promise took longer than ${ms} ms`));
+  try {
+    claim.node(arm({ ring: giveUp }, ms)).home = waits;
+  } catch (error) {
+    // A faked `setTimeout`.
+    claim.fail(error);
+  }
+}
 
 /**
  * Waits for a promise that knows nothing of scopes, so that the wait can be cancelled or run out of time. The
@@ -61,33 +72,23 @@ export function waitFor<T>(
   promise: PromiseLike<T>,
   options?: WaitForOptions,
 ): Promise<T> {
-  const timeout = options?.timeout === undefined ? Infinity : options.timeout;
-  const scope = currentScope();
   try {
-    if (!isThenable(promise)) {
-      throw wrongKind(
-        "wait",
-        "promise",
-        "a promise or another thenable",
-        promise,
-      );
-    }
-    checkOptions("wait", options);
+    if (!isThenable(promise)) throw wrongKind("wait", "promise", "a promise or another thenable", promise);
+    const signal = checkWait("wait", options);
+    const timeout = options?.timeout === undefined ? Infinity : options.timeout;
     checkMs("wait", "timeout", timeout);
-    checkSignal("wait", options?.signal);
+    const scope = currentScope();
     checkDeadlock(promise, scope);
+    const plain = scopeless(promise);
+    const refused = refusal(scope, signal);
+    if (refused !== null) {
+      ignoreFailure(promise);
+      return refused;
+    }
+    const claim = awaitForeign<T>(plain, scope, signal);
+    giveUpAfter(timeout, claim as Claim<unknown>);
+    return claim.promise;
   } catch (error) {
     return Promise.reject(error);
   }
-  const refused = refusal(scope, options?.signal);
-  if (refused !== null) {
-    ignoreFailure(promise);
-    return refused;
-  }
-  const claim = awaitForeign<T>(promise, scope, options?.signal);
-  if (timeout !== Infinity) {
-    const giveUp = () => claim.fail(new TimeoutError(`The promise took longer than ${timeout} ms`));
-    claim.node(arm({ ring: giveUp }, timeout)).home = waits;
-  }
-  return claim.promise;
 }

@@ -6,7 +6,7 @@
 
 import { currentScope } from "../core/ambient.ts";
 import { inNextTurn } from "../core/next_turn.ts";
-import { checkMs, checkOptions, checkSignal } from "../core/validate.ts";
+import { checkMs, checkWait } from "../core/validate.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 
@@ -80,18 +80,17 @@ function turn(): void {
  * @see asyncio.sleep(0) of Python 3.14.
  */
 export function yieldNow(options?: YieldOptions): Promise<void> {
-  const budget = options?.budget === undefined ? 0 : options.budget;
   try {
-    checkOptions("yield", options);
+    const signal = checkWait("yield", options);
+    const budget = options?.budget === undefined ? 0 : options.budget;
     checkMs("yield", "budget", budget, false);
-    checkSignal("yield", options?.signal);
+    const scope = currentScope();
+    const refused = refusal(scope, signal);
+    if (refused !== null) return refused;
+    if (budget > 0 && performance.now() - lastYield < budget) return DONE;
+    if (!scheduled) schedule();
+    return enqueue(yielded, null, scope, signal);
   } catch (error) {
     return Promise.reject(error);
   }
-  const scope = currentScope();
-  const refused = refusal(scope, options?.signal);
-  if (refused !== null) return refused;
-  if (budget > 0 && performance.now() - lastYield < budget) return DONE;
-  if (!scheduled) schedule();
-  return enqueue(yielded, null, scope, options?.signal);
 }

@@ -1,0 +1,55 @@
+/**
+ * The one rule for callbacks that hold something: a permit, a lock, a token.
+ *
+ * @module
+ */
+
+import { currentScope } from "../core/ambient.ts";
+import { BodyCall } from "../core/body_call.ts";
+import type { Scope } from "../core/scope.ts";
+import { outsideAbort } from "../core/structured_call.ts";
+import { asWait } from "../core/wait_queue.ts";
+
+/** What happens around a callback. */
+export interface RunSteps<H> {
+  /** It is about to be called, in `scope`. */
+  begun?(scope: Scope): void;
+  /** All work in its scope has ended; or, where `called` is false, it never began. */
+  ended(held: H, called: boolean): void;
+}
+
+/**
+ * Waits for `acquired`, then calls `fn` with it in a scope of its own, and ends when all work in that has ended. When an
+ * abort comes in the turn of the hand-over, `fn` is not called, and what was handed over goes back.
+ */
+export function runWith<H, T>(
+  kind: string,
+  acquired: Promise<H>,
+  signal: AbortSignal | undefined,
+  fn: (signal: AbortSignal, held: H) => T | PromiseLike<T>,
+  steps: RunSteps<H>,
+): Promise<T> {
+  return asWait(currentScope(), signal, hold(kind, acquired, signal, fn, steps));
+}
+
+async function hold<H, T>(
+  kind: string,
+  acquired: Promise<H>,
+  signal: AbortSignal | undefined,
+  fn: (signal: AbortSignal, held: H) => T | PromiseLike<T>,
+  steps: RunSteps<H>,
+): Promise<T> {
+  const held = await acquired;
+  let called = false;
+  try {
+    const scope = currentScope();
+    const outside = outsideAbort(scope, signal);
+    if (outside !== null) throw outside.reason;
+    const call = new BodyCall<T>(kind, scope, undefined);
+    steps.begun?.(call.scope);
+    called = true;
+    return await call.runBody(fn, call.scope.signal, held);
+  } finally {
+    steps.ended(held, called);
+  }
+}
