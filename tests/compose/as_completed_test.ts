@@ -58,16 +58,17 @@ Deno.test("asCompleted() takes any iterable and a record, and of nothing yields 
   assertEquals(await Array.fromAsync(asCompleted({})), []);
 });
 
-Deno.test("asCompleted() starts everything at the call, in order, with the signal of its scope", async () => {
+Deno.test("asCompleted() starts everything at the call, in order, in one scope, each with a signal of its own", async () => {
   const log: string[] = [];
-  const signals = new Set<AbortSignal>();
+  const [own, shared] = [new Set<AbortSignal>(), new Set<AbortSignal>()];
   const results = asCompleted(["a", "b"].map((name) => (signal: AbortSignal) => {
     log.push(name);
-    signals.add(signal).add(currentSignal());
+    own.add(signal);
+    shared.add(currentSignal());
   }));
   log.push("called");
   assertEquals(log, ["a", "b", "called"]);
-  assertEquals(signals.size, 1);
+  assertEquals([own.size, shared.size, own.intersection(shared).size], [2, 1, 0]);
   await Array.fromAsync(results);
 });
 

@@ -33,9 +33,6 @@ class Answer {
   }
 }
 
-/** Answers in the next turn. */
-const answer = (signal: AbortSignal): Promise<Answer> => settle(1).then(() => new Answer(signal));
-
 for (const [name, first] of Object.entries(both)) {
   Deno.test(`${name}() returns the first value after it has aborted and joined the losers`, async () => {
     const log: string[] = [];
@@ -449,12 +446,16 @@ Deno.test("race() rejects with the first failure as it is, after it has aborted 
   ]);
 });
 
-Deno.test("race() lets be what the first failure carries", async () => {
+Deno.test("race() that rejects aborts the signal of the first failure too, because of that", async () => {
+  const signals: AbortSignal[] = [];
+  const failure = new Error("404");
   const fail = async (signal: AbortSignal): Promise<never> => {
-    throw Object.assign(new Error("404"), { answer: await answer(signal) });
+    signals.push(signal);
+    await settle(1);
+    throw failure;
   };
-  const error = await race([fail, () => sleepForever()]).catch((error) => error);
-  assertEquals([error.message, error.answer.text()], ["404", "body"]);
+  assertStrictEquals(await race([fail, () => sleepForever()]).catch((error) => error), failure);
+  assertEquals(signals.map(({ aborted, reason }) => [aborted, reason.cause]), [[true, failure]]);
 });
 
 Deno.test("race() starts nothing more after a function that throws synchronously", async () => {
@@ -521,19 +522,21 @@ Deno.test("firstSuccess() aborts what has failed before, once another one has wo
   assertEquals(log, ["left starts", "left is cancelled", "left has unwound", `returns "winner"`]);
 });
 
-Deno.test("firstSuccess() lets be what the failures carry when none has succeeded, and waits for what they left", async () => {
+Deno.test("firstSuccess() aborts what the failures have left running when none has succeeded, and joins it", async () => {
   const log: string[] = [];
+  const signals: AbortSignal[] = [];
   const left = steered(log, "left");
   const fail = async (signal: AbortSignal): Promise<never> => {
+    signals.push(signal);
     scope(left.work).catch(() => {});
-    throw Object.assign(new Error("404"), { answer: await answer(signal) });
+    await settle(1);
+    throw new Error("404");
   };
-  const failed = firstSuccess([fail, fail]).catch((error) => error);
-  await settle();
-  left.succeed();
-  const { errors } = await failed;
-  assertEquals(errors.map((error: { answer: Answer }) => error.answer.text()), ["body", "body"]);
-  assertEquals(log, ["left starts", "left starts", "left ends", "left ends"]);
+  const error = await firstSuccess([fail, fail]).catch((error) => error);
+  assertEquals(error.errors.map(String), ["Error: 404", "Error: 404"]);
+  assertEquals(signals.map(({ aborted }) => aborted), [true, true]);
+  const each = (text: string) => [`left ${text}`, `left ${text}`];
+  assertEquals(log, [...each("starts"), ...each("is cancelled"), ...each("has unwound")]);
 });
 
 Deno.test("firstSuccess() rejects with the reason of the abort rather than with the failures before it", async () => {

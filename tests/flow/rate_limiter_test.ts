@@ -1,4 +1,11 @@
-import { RateLimiter, type RateLimiterOptions, type RateOptions, scope, sleepForever } from "@weft/async";
+import {
+  currentSignal,
+  RateLimiter,
+  type RateLimiterOptions,
+  type RateOptions,
+  scope,
+  sleepForever,
+} from "@weft/async";
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
 import { countedSignal, type Lane, scopeLane, settle, signalLane, withSeeds } from "../support.ts";
@@ -339,11 +346,11 @@ Deno.test("RateLimiter.retryAfter() refuses what is no finite delay, and holds n
 Deno.test("RateLimiter.run() calls the function when it has a token, and returns what it returns", async () => {
   using test = faked({ limit: 1, interval: 10 });
   const { limiter, log } = test;
-  const result = scope(async (outer) => {
+  const result = scope(async () => {
     await limiter.acquire();
     return await limiter.run((signal) => {
       log.push(`called at ${Date.now()}`);
-      assertStrictEquals(signal, outer);
+      assertStrictEquals(signal, currentSignal());
       return Promise.resolve("result");
     });
   });

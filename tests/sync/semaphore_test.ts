@@ -1,4 +1,12 @@
-import { InvalidStateError, isCancellation, type Permit, scope, Semaphore, sleepForever } from "@weft/async";
+import {
+  currentSignal,
+  InvalidStateError,
+  isCancellation,
+  type Permit,
+  scope,
+  Semaphore,
+  sleepForever,
+} from "@weft/async";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { countedSignal, settle, withSeeds } from "../support.ts";
@@ -444,9 +452,17 @@ Deno.test("Semaphore.run() holds a permit while the function runs, and returns w
   assertEquals([value, semaphore.availablePermits], [[false, 0], 1]);
 });
 
-Deno.test("Semaphore.run() calls the function with the signal of the scope around it", async () => {
+Deno.test("Semaphore.run() calls the function in a scope of its own, with its signal, which is aborted with the one around", async () => {
   const semaphore = new Semaphore(1);
-  await scope(async (outer) => assertStrictEquals(await semaphore.run((signal) => signal), outer));
+  const seen: unknown[] = [];
+  await scope(async (outer, self) => {
+    await semaphore.run((signal) => {
+      seen.push(signal === currentSignal(), signal === outer);
+      self.cancel();
+      seen.push(signal.aborted);
+    });
+  });
+  assertEquals(seen, [true, false, true]);
 });
 
 Deno.test("Semaphore.run(), with() and wrap() give the permit back when the function throws or rejects", async () => {
@@ -565,6 +581,15 @@ class Model {
     this.admit();
   }
 
+  /** Whoever asks for more than there are now is refused. */
+  resize(permits: number): void {
+    this.capacity = permits;
+    const fits = ({ weight }: { weight: number }) => weight <= Math.max(1, permits);
+    this.aborted.push(...this.queue.filter((waiter) => !fits(waiter)).map(({ id }) => id));
+    this.queue = this.queue.filter(fits);
+    this.admit();
+  }
+
   admit(): void {
     while (this.queue.length > 0 && this.queue[0]!.weight <= this.free) {
       const { id, weight } = this.queue.shift()!;
@@ -654,8 +679,7 @@ Deno.test("Semaphore does what a simple model does under random acquires, releas
       closed.push(lane!);
     }
     function resize(permits = below(5)): void {
-      model.capacity = permits;
-      model.admit();
+      model.resize(permits);
       semaphore.resize(permits);
     }
     async function compare(): Promise<void> {

@@ -51,7 +51,7 @@ Deno.test("A wait that is pending when its scope ends is rejected at once where 
     log.push("shield ends");
     await settle();
   });
-  assertEquals(log, ["shield ends", "throws Error: enough"]);
+  assertEquals(log, ["throws Error: enough", "shield ends"]);
 });
 
 Deno.test("A wait that begins after the end of its scope belongs to the nearest open ancestor", async () => {
