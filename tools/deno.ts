@@ -44,13 +44,14 @@ export async function stdFlags(): Promise<string[]> {
   return [`--import-map=${map}`, "--no-lock"];
 }
 
-/** Puts the flags where they belong: after the subcommand, if it loads modules. */
+/** Puts the flags where they belong: after the subcommand, if it loads modules. Each test gets a time limit. */
 export function withStd(
   args: readonly string[],
   flags: readonly string[],
 ): string[] {
   const [subcommand = "help", ...rest] = args;
-  return LOADS_MODULES.includes(subcommand) ? [subcommand, ...flags, ...rest] : [subcommand, ...rest];
+  const limit = subcommand === "test" ? [`--preload=${new URL("./time_limit.ts", import.meta.url)}`] : [];
+  return LOADS_MODULES.includes(subcommand) ? [subcommand, ...flags, ...limit, ...rest] : [subcommand, ...rest];
 }
 
 /**

@@ -15,11 +15,13 @@ type Step = [name: string, ...commands: string[][]];
 
 /** They measure what a million operations leave on the heap. Counting lines for coverage doubles their time, for nothing. */
 const HEAP = ["tests/core/heap_test.ts", "tests/hard_cases_test.ts"];
+/** They take minutes in full; `deno task test` runs a short form of them. */
+const FULL = ["tests/hostile", "tests/scale"];
 /** The tests take longest; all the rest runs beside them. */
 const LANES: Step[][] = [
   [
     ["test", [
-      ...["test", "-A", "--doc", "--clean", `--ignore=${HEAP}`],
+      ...["test", "-A", "--doc", "--clean", `--ignore=${[...HEAP, ...FULL]}`],
       ...[`--coverage=${COVERAGE}`, "--coverage-raw-data-only"],
     ]],
     // The thresholds are those of deno.json; tests and tools do not count.
@@ -32,6 +34,7 @@ const LANES: Step[][] = [
     ["doc", ["doc", "--lint", ...Object.values(config.exports)]],
     ["publish", ["publish", "--dry-run", "--allow-dirty"]],
     ["heap", ["test", "-A", ...HEAP]],
+    ["full", ["test", "-A", ...FULL]],
   ],
 ];
 
@@ -83,7 +86,7 @@ async function deno(command: string[]): Promise<Deno.CommandOutput> {
     const result = await new Deno.Command(Deno.execPath(), {
       args: withStd(command, flags),
       cwd: ROOT,
-      env: { NO_COLOR: "1" },
+      env: { NO_COLOR: "1", FULL: "1" },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

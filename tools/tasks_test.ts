@@ -3,8 +3,10 @@ import { withStd } from "./deno.ts";
 import { parseHeader } from "./example.ts";
 import { permissions } from "./start.ts";
 
-Deno.test("withStd() adds the map where modules are loaded, and nowhere else", () => {
-  assertEquals(withStd(["test", "-A"], ["--x"]), ["test", "--x", "-A"]);
+Deno.test("withStd() adds the map where modules are loaded and a time limit to tests, and nowhere else", () => {
+  const limit = `--preload=${new URL("./time_limit.ts", import.meta.url)}`;
+  assertEquals(withStd(["test", "-A"], ["--x"]), ["test", "--x", limit, "-A"]);
+  assertEquals(withStd(["check", "."], ["--x"]), ["check", "--x", "."]);
   assertEquals(withStd(["lint", "src"], ["--x"]), ["lint", "src"]);
   assertEquals(withStd(["fmt", "--check"], ["--x"]), ["fmt", "--check"]);
 });

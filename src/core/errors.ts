@@ -21,7 +21,7 @@
 
 import { currentScope } from "./ambient.ts";
 import { isCancellationOf, setCause } from "./failures.ts";
-import { messageOf } from "./foreign.ts";
+import { isOf, messageOf } from "./foreign.ts";
 
 /** What an error of this package can be given besides its message. */
 export interface ErrorCause {
@@ -40,11 +40,17 @@ function firstOf<T>(parts: readonly T[], shown: number, separator: string, show:
   return parts.length <= shown ? first : `${first}${separator}and ${parts.length - shown} more`;
 }
 
+function shorten(text: string, length: number): string {
+  return text.length > length ? `${text.slice(0, length)}…` : text;
+}
+
 /** What a message tells of failures: the only one in full, or the beginnings of the first three. */
 export function tellFailures(failures: readonly unknown[]): string {
-  if (failures.length === 1) return messageOf(failures[0]);
-  const beginning = (text: string) => text.length > 200 ? `${text.slice(0, 200)}…` : text;
-  return firstOf(failures, 3, "; ", (failure) => beginning(messageOf(failure)));
+  if (failures.length > 1) return firstOf(failures, 3, "; ", (failure) => shorten(messageOf(failure), 200));
+  const [only] = failures;
+  const message = messageOf(only);
+  // Errors that are made of others may be nested deep, each with the message of the one inside in its own.
+  return isOf(AggregateError, only) ? shorten(message, 900) : message;
 }
 
 /**

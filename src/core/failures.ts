@@ -7,14 +7,23 @@
 import { messageOf } from "./foreign.ts";
 import type { Scope } from "./scope.ts";
 
-/** How many errors inside of each other are looked at: a proxy may make new ones for ever. */
-const MOST_LOOKS = 200_000;
+/** How many errors inside of each other are looked at, at most: a proxy may make new ones for ever. */
+const MOST_LOOKS = 500_000;
 
 /** The prototypes of the errors that wrap a cancellation without making a failure of it. */
 const BUILT_IN: ReadonlySet<unknown> = new Set(
   [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, DOMException]
     .map((type) => type.prototype),
 );
+
+// What calls have made of their failures: a failure by itself, whose parts need not be judged again on its way up.
+const combined = new WeakSet<object>();
+
+/** Notes that `error` was made of genuine failures. */
+export function markCombined<E extends object>(error: E): E {
+  combined.add(error);
+  return error;
+}
 
 /** Whether `error` is the cancellation of `scope`; see the public `isCancellation`. Never throws. */
 export function isCancellationOf(error: unknown, scope: Scope): boolean {
@@ -32,8 +41,10 @@ export function isCancellationOf(error: unknown, scope: Scope): boolean {
 /** The reasons of all aborted scopes around: what holds an outer signal is cancelled with an outer reason. */
 function reasonsAround(scope: Scope | null): Set<unknown> {
   const reasons = new Set<unknown>();
-  for (; scope !== null; scope = scope.parent) {
+  while (scope !== null) {
     if (scope.aborted) reasons.add(scope.reason);
+    // All the way up to the root of an abort the reason is the same. A failure may pass many such scopes.
+    scope = (scope.abortRoot ?? scope).parent;
   }
   return reasons;
 }
@@ -43,8 +54,8 @@ function isMadeOfCancellation(error: unknown, reasons: ReadonlySet<unknown>): bo
   const parts = [error];
   const seen = new Set<unknown>();
   let found = false;
-  for (let looks = 0; parts.length > 0; looks++) {
-    if (looks === MOST_LOOKS) return false;
+  while (parts.length > 0) {
+    if (seen.size === MOST_LOOKS) return false;
     const part = parts.pop();
     if (reasons.has(part)) found = true;
     else if (typeof part !== "object" || part === null) return false;
@@ -60,6 +71,7 @@ function isMadeOfCancellation(error: unknown, reasons: ReadonlySet<unknown>): bo
 
 /** Puts what has to be a cancellation, for `error` to be one, on the list. False when `error` is a failure of its own. */
 function takeApart(error: object, parts: unknown[]): boolean {
+  if (combined.has(error)) return false;
   if (error instanceof AggregateError) {
     const errors: unknown = error.errors;
     if (!Array.isArray(errors) || errors.length === 0) return false;
@@ -111,7 +123,6 @@ export function setCause(error: object, cause: unknown): void {
 export function combineFailures(failures: readonly unknown[]): unknown {
   const distinct = new Set(failures);
   if (distinct.size === 1) return failures[0];
-  return new AggregateError(distinct, `${distinct.size} failures, the first: ${messageOf(failures[0])}`, {
-    cause: failures[0],
-  });
+  const message = `${distinct.size} failures, the first: ${messageOf(failures[0])}`;
+  return markCombined(new AggregateError(distinct, message, { cause: failures[0] }));
 }

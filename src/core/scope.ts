@@ -56,8 +56,12 @@ export class Scope extends Link {
   readonly name: string | undefined;
   readonly shielded: boolean;
   readonly abandonable: boolean;
+  /** How far it is below the root. */
+  readonly depth: number;
   aborted = false;
   reason: unknown = undefined;
+  /** The outermost of the scopes that were aborted together with this one: those in between have the same reason. */
+  abortRoot: Scope | null = null;
   // Invariant: ended ⇒ it is in no ring, and nothing it could keep alive hangs on it.
   ended = false;
   /** The innermost task that this scope is part of. */
@@ -92,6 +96,7 @@ export class Scope extends Link {
     this.name = name;
     this.shielded = shielded;
     this.abandonable = abandonable;
+    this.depth = parent === null ? 0 : parent.depth + 1;
     this.task = null;
     this.run = null;
     if (parent !== null) parent.adopt(this);
@@ -118,7 +123,7 @@ export class Scope extends Link {
     child.task = this.task;
     child.run = this.run;
     this.#insert(child);
-    if (this.aborted && !child.shielded) child.beginAborted(this.reason);
+    if (this.aborted && !child.shielded) child.beginAborted(this.reason, this.abortRoot!);
   }
 
   #insert(child: Scope): void {
@@ -143,9 +148,10 @@ export class Scope extends Link {
   }
 
   /** Makes a new scope one that is aborted from its beginning, of which nobody has to be told. */
-  beginAborted(reason: unknown): void {
+  beginAborted(reason: unknown, root: Scope = this): void {
     this.aborted = true;
     this.reason = reason;
+    this.abortRoot = root;
   }
 
   /** The children that have not ended: those that are not abandonable first, and each kind oldest first. */
@@ -234,17 +240,17 @@ export class Scope extends Link {
     if (parent.childCount === parent.abandonableCount && parent.keeper !== null) tellChildless(parent);
   }
 
-  /** Marks this scope aborted and puts it and its unshielded descendants on `list`. */
-  mark(reason: unknown, list: Scope[]): void {
+  /** Marks this scope aborted, together with `root` and what is in between, and puts it on `list`. */
+  mark(reason: unknown, root: Scope, list: Scope[]): void {
     if (this.aborted || this.ended) return;
-    this.aborted = true;
-    this.reason = reason;
+    this.beginAborted(reason, root);
     list.push(this);
   }
 
-  markChildren(reason: unknown, list: Scope[]): void {
-    if (this.#children !== null) markRing(this.#children, reason, list);
-    if (this.#unheard !== null) markRing(this.#unheard, reason, list);
+  /** Marks the children that are not shielded. */
+  markChildren(list: Scope[]): void {
+    if (this.#children !== null) markRing(this.#children, this, list);
+    if (this.#unheard !== null) markRing(this.#unheard, this, list);
   }
 
   rejectWaits(): void {
@@ -268,9 +274,9 @@ export class Scope extends Link {
   }
 }
 
-function markRing(anchor: Link, reason: unknown, list: Scope[]): void {
+function markRing(anchor: Link, { reason, abortRoot }: Scope, list: Scope[]): void {
   for (let at = anchor.next; at !== anchor; at = at.next) {
-    if (!(at as Scope).shielded) (at as Scope).mark(reason, list);
+    if (!(at as Scope).shielded) (at as Scope).mark(reason, abortRoot!, list);
   }
 }
 
@@ -290,10 +296,10 @@ export function abortAll(
   waits: Iterable<Cancellable> = [],
 ): void {
   const marked: Scope[] = [];
-  for (const scope of scopes) scope.mark(reason, marked);
+  for (const scope of scopes) scope.mark(reason, scope, marked);
   // `marked` grows while it is walked, so a deep tree needs no deep stack.
   for (let i = 0; i < marked.length; i++) {
-    marked[i]!.markChildren(reason, marked);
+    marked[i]!.markChildren(marked);
   }
   for (const wait of waits) cancelWait(wait, reason);
   for (const scope of marked) scope.rejectWaits();
@@ -302,7 +308,7 @@ export function abortAll(
 
 /** Whether `inner` is `outer` or below it, and so ends before it. */
 export function isWithin(inner: Scope, outer: Scope): boolean {
-  let at: Scope | null = inner;
-  while (at !== null && at !== outer) at = at.parent;
+  let at = inner;
+  while (at.depth > outer.depth) at = at.parent!;
   return at === outer;
 }

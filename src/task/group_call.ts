@@ -5,7 +5,7 @@
  */
 
 import { InvalidStateError, StragglerError } from "../core/errors.ts";
-import { isCancellationOf } from "../core/failures.ts";
+import { isCancellationOf, markCombined } from "../core/failures.ts";
 import { causeOf, isOf, messageOf } from "../core/foreign.ts";
 import { Link } from "../core/link.ts";
 import { abortAll, type Scope } from "../core/scope.ts";
@@ -272,7 +272,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
 
   protected override failure(failures: readonly unknown[]): unknown {
     // A body that awaits a task which failed throws the same error again.
-    return new TaskGroupError([...new Set(failures)], this.label);
+    return markCombined(new TaskGroupError([...new Set(failures)], this.label));
   }
 
   protected override get abortReason(): unknown {

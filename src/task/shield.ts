@@ -29,7 +29,7 @@ function checkShield(
 ): number {
   checkFunction(action, "fn", fn);
   checkOptions(action, options);
-  const timeout = options?.timeout ?? Infinity;
+  const timeout = options?.timeout === undefined ? Infinity : options.timeout;
   checkMs(action, "timeout", timeout);
   return timeout;
 }
@@ -84,21 +84,21 @@ export function shield<T>(
 
 class Cleanup {
   readonly #fn: TaskFunction<unknown>;
-  readonly #options: ShieldOptions | undefined;
+  readonly #timeout: number;
   #done: Promise<void> | null = null;
 
   declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
-  constructor(fn: TaskFunction<unknown>, options: ShieldOptions | undefined) {
+  constructor(fn: TaskFunction<unknown>, timeout: number) {
     this.#fn = fn;
-    this.#options = options;
+    this.#timeout = timeout;
   }
 
   static {
     attachAsyncDispose(
       Cleanup.prototype,
       function (this: Cleanup): Promise<void> {
-        return this.#done ??= shield(this.#fn, this.#options).then(() => {});
+        return this.#done ??= shield(this.#fn, { timeout: this.#timeout }).then(() => {});
       },
     );
   }
@@ -126,6 +126,5 @@ export function cleanup(
   fn: TaskFunction<unknown>,
   options?: ShieldOptions,
 ): AsyncDisposable {
-  checkShield("make cleanup", fn, options);
-  return new Cleanup(fn, options);
+  return new Cleanup(fn, checkShield("make cleanup", fn, options));
 }

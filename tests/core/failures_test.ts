@@ -1,5 +1,6 @@
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { combineFailures, giveCause, messageOf } from "../../src/core/failures.ts";
+import { combineFailures, giveCause } from "../../src/core/failures.ts";
+import { messageOf } from "../../src/core/foreign.ts";
 
 Deno.test("giveCause() gives a cause to an error that has none", () => {
   const cause = new Error("cause");

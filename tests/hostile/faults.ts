@@ -53,6 +53,8 @@ export class Faults {
   constructor(at: number, mode: Mode) {
     this.#at = at;
     this.#mode = mode;
+    // It is told by its identity.
+    this.keep(this.marker);
   }
 
   /** From now on nothing counts and nothing throws. */

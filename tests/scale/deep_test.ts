@@ -23,7 +23,7 @@ import {
   type TaskGroupError,
   timeout,
 } from "@weft/async";
-import { ends, linear, nothing } from "./support.ts";
+import { ends, linear, nothing, size } from "./support.ts";
 
 type Fn = () => Promise<unknown>;
 
@@ -223,7 +223,7 @@ linear(
 );
 
 ends("TaskGroupError.find() finds the failure of the innermost of 10,000 groups", async () => {
-  const error = await nest(10_000, (fn) => TaskGroup.run(fn), () => Promise.reject(new RangeError("too much")))
+  const error = await nest(size(10_000), (fn) => TaskGroup.run(fn), () => Promise.reject(new RangeError("too much")))
     .catch((error) => error);
   assertStrictEquals((error as TaskGroupError).find(RangeError)?.message, "too much");
 });
@@ -231,10 +231,10 @@ ends("TaskGroupError.find() finds the failure of the innermost of 10,000 groups"
 ends("the message of 10,000 groups in each other, each with a name, does not grow with their number", async () => {
   let level = 0;
   const error = await nest(
-    10_000,
+    size(10_000),
     (fn) => TaskGroup.run(fn, { name: `level ${level++}` }),
     () => Promise.reject(new RangeError("too much")),
   ).catch((error) => error);
   const { message } = error as TaskGroupError;
-  assertEquals(message.length < 1000 ? "short" : `${message.length} characters`, "short");
+  assertEquals(message.length < 1_000 ? "short" : `${message.length} characters`, "short");
 });

@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { asCompleted, CancelledError, gather, isCancellation, scope, TaskGroup, TaskGroupError } from "@weft/async";
-import { ends, linear } from "./support.ts";
+import { ends, linear, size } from "./support.ts";
 
 const SIZES = [1000, 100_000] as const;
 
@@ -45,19 +45,19 @@ async function inAborted(fn: (reason: unknown) => unknown): Promise<void> {
 for (const [name, make] of Object.entries(ERRORS)) {
   ends(`isCancellation() judges ${name}, by what is in it`, () =>
     inAborted((reason) => {
-      assertEquals(isCancellation(make(100_000, reason)), true);
-      assertEquals(isCancellation(make(100_000, new TypeError("no luck"))), false);
+      assertEquals(isCancellation(make(size(100_000), reason)), true);
+      assertEquals(isCancellation(make(size(100_000), new TypeError("no luck"))), false);
     }));
 
   ends(`scope() rejects with ${name}, if that is a failure, and not if it is a cancellation`, async () => {
-    const failure = make(100_000, new TypeError("no luck"));
+    const failure = make(size(100_000), new TypeError("no luck"));
     const failed = inAborted(() => Promise.reject(failure));
     assertStrictEquals(await failed.catch((error) => error), failure);
-    await inAborted((reason) => Promise.reject(make(100_000, reason)));
+    await inAborted((reason) => Promise.reject(make(size(100_000), reason)));
   });
 
   ends(`TaskGroup.run() rejects with an error that tells of ${name}`, async () => {
-    const failure = make(100_000, new TypeError("no luck"));
+    const failure = make(size(100_000), new TypeError("no luck"));
     const error = await TaskGroup.run(() => Promise.reject(failure)).catch((error) => error);
     assertEquals(error instanceof TaskGroupError && error.errors.length === 1 && error.errors[0] === failure, true);
   });

@@ -18,7 +18,7 @@ import {
   wait,
   yieldNow,
 } from "@weft/async";
-import { aborted, ends, fail, linear as linearIn, nothing } from "./support.ts";
+import { aborted, ends, fail, linear as linearIn, nothing, size } from "./support.ts";
 
 const SIZES: readonly [number, number] = [500, 20_000];
 // For what is easily that many; the rest would take the memory and the time of all other tests.
@@ -253,8 +253,8 @@ linear("scope(), each with a signal of all", (n) => {
 ends("allTasks() finds 150,000 tasks side by side", async () => {
   const before = allTasks().size;
   await TaskGroup.run(async (group) => {
-    createMany(group, 150_000, never);
-    assertEquals(allTasks().size - before, 150_000);
+    createMany(group, size(150_000), never);
+    assertEquals(allTasks().size - before, size(150_000));
     await yieldNow();
     group.cancel();
   });

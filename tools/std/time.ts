@@ -147,14 +147,14 @@ export class FakeTime {
   }
 
   #install(): void {
-    const clock = this.#clock;
+    const { Date, setTimeout, clearTimeout, setInterval, clearInterval } = this.#clock;
     replaceGlobals(
       {
-        Date: clock.Date,
-        setTimeout: clock.setTimeout,
-        clearTimeout: clock.clearTimeout,
-        setInterval: clock.setInterval,
-        clearInterval: clock.clearInterval,
+        Date,
+        setTimeout: whileFaked(setTimeout),
+        clearTimeout: whileFaked(clearTimeout),
+        setInterval: whileFaked(setInterval),
+        clearInterval: whileFaked(clearInterval),
         timeout: fakeAbortTimeout,
       } as unknown as typeof real,
     );
@@ -164,6 +164,14 @@ export class FakeTime {
 function active(): FakeTime {
   if (current) return current;
   throw new TimeError("Cannot restore time: it is not faked");
+}
+
+/** Whoever has kept a faked function and calls it after the time was restored gets an error, as from the original. */
+function whileFaked<F extends (...args: never[]) => unknown>(fn: F): F {
+  return ((...args: never[]) => {
+    if (current === undefined) throw new TimeError(`Cannot call ${fn.name}: time is not faked`);
+    return fn(...args);
+  }) as F;
 }
 
 function replaceGlobals({ timeout, ...globals }: typeof real): void {
