@@ -13,7 +13,8 @@
 
 import { runInScope } from "../core/ambient.ts";
 import type { Scope } from "../core/scope.ts";
-import { observe } from "../core/foreign.ts";
+import { adopt, observe } from "../core/foreign.ts";
+import { inNextTurn } from "../core/next_turn.ts";
 import { isThenable, wrongKind } from "../core/validate.ts";
 
 /** Whoever reads a source. All but `scope` is called in the async context of that. */
@@ -98,11 +99,15 @@ function readNodeStream<I>(stream: NodeStream, iterator: AsyncIterator<I>): Asyn
         if (destroyed) return END;
         throw error;
       }) as Promise<IteratorResult<I, undefined>>,
-    async return() {
+    return() {
       destroyed = true;
       stream.destroy();
-      await iterator.return?.();
-      return END;
+      const closed = adopt(iterator.return?.());
+      // Not for ever: standard input in Deno 2.9 never reports that it is closed.
+      return new Promise((resolve) => {
+        closed.then(() => resolve(END), () => resolve(END));
+        inNextTurn(() => inNextTurn(() => resolve(END)));
+      });
     },
   };
 }

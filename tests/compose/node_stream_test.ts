@@ -1,5 +1,6 @@
 /** Streams of Node as the source of `map`: silent ones can be cancelled, others are read to their end. */
 
+import { fileURLToPath } from "node:url";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { once } from "node:events";
 import { type AddressInfo, connect, createServer, type Socket } from "node:net";
@@ -7,6 +8,7 @@ import { Readable } from "node:stream";
 import { map, scope, sleepForever, timeout, TimeoutError } from "@weft/async";
 import { settle, unhandledIn } from "../support.ts";
 
+const PROGRAM = new URL("testdata/silent_stdin.ts", import.meta.url).href;
 const LIMIT = { timeout: 10_000 };
 
 const reason = new Error("enough");
@@ -216,4 +218,17 @@ Deno.test("map() over a Readable that is left before the first read takes nothin
   await map(stream, (item: string) => item).return();
   assertEquals(stream.read(), "first");
   stream.destroy();
+});
+
+Deno.test("map() over a silent process.stdin is cancelled, and lets the program end", LIMIT, async () => {
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--quiet", `--config=${fileURLToPath(new URL("../../deno.json", import.meta.url))}`, PROGRAM],
+    // A pipe that stays open, with nothing in it.
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "inherit",
+  }).spawn();
+  const [{ code }, stdout] = await Promise.all([child.status, new Response(child.stdout).text()]);
+  await child.stdin.close();
+  assertEquals([code, stdout], [0, "TimeoutError true\n"]);
 });
