@@ -57,11 +57,11 @@ export { type ReturnWhen, wait, type WaitManyOptions, type WaitResult } from "./
 // Time
 export { sleep, sleepForever, sleepUntil, type WaitOptions } from "./src/time/sleep.ts";
 export { yieldNow, type YieldOptions } from "./src/time/yield_now.ts";
-export { Deadline, moveOnAfter, type TimedFunction, timeout, timeoutAt } from "./src/time/timeout.ts";
+export { moveOnAfter, timeout, timeoutAt } from "./src/time/timeout.ts";
 export { waitFor, type WaitForOptions } from "./src/time/wait_for.ts";
 
 // Cancel
-export { CancelScope, scope, type StructuredOptions } from "./src/task/scope.ts";
+export { CancelScope, scope, type ScopeFunction, type StructuredOptions } from "./src/task/scope.ts";
 export { cleanup, shield, type ShieldOptions } from "./src/task/shield.ts";
 export {
   CancelledError,

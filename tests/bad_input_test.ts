@@ -246,7 +246,7 @@ const condition = () => {
 };
 
 /** Calls a method of the deadline of a timeout that is under way. */
-const onDeadline = (method: "reschedule" | "rescheduleAt") => (...args: [never]) => {
+const onScope = (method: "reschedule" | "rescheduleAt") => (...args: [never]) => {
   let misuse: { error: unknown } | undefined;
   timeout(Infinity, (_signal, deadline) => {
     try {
@@ -303,8 +303,8 @@ const TABLE: Record<string, Row> = {
     signal: SIGNAL,
     timeout: optional(MS),
   }),
-  "Deadline.reschedule": row(onDeadline("reschedule"), "reschedule deadline", "throws", "ignored", [ms]),
-  "Deadline.rescheduleAt": row(onDeadline("rescheduleAt"), "reschedule deadline", "throws", "ignored", [at]),
+  "CancelScope.reschedule": row(onScope("reschedule"), "reschedule deadline", "throws", "ignored", [ms]),
+  "CancelScope.rescheduleAt": row(onScope("rescheduleAt"), "reschedule deadline", "throws", "ignored", [at]),
 
   TaskGroup: row((options) => new TaskGroup(options), "open TaskGroup", "throws", "ignored", [], {
     ...STRUCTURED,
@@ -558,7 +558,6 @@ const MADE_BY_THE_PACKAGE = [
   "Awaitable",
   "Task",
   "Results",
-  "Deadline",
   "CancelScope",
   "Permit",
   "Hold",

@@ -6,7 +6,7 @@
 
 import { attachDispose } from "../core/dispose.ts";
 import type { Scope } from "../core/scope.ts";
-import type { TaskFunction } from "../core/structured_call.ts";
+import type { ScopeFunction } from "../task/cancel_scope.ts";
 import type { Lock } from "./lock.ts";
 import { runWith } from "./run_with.ts";
 
@@ -58,10 +58,10 @@ export class RunHold extends Hold {
     kind: string,
     acquired: Promise<unknown>,
     signal: AbortSignal | undefined,
-    fn: TaskFunction<T>,
+    fn: ScopeFunction<T>,
     scopes?: Set<Scope>,
   ): Promise<T> {
-    return runWith(kind, acquired, signal, (own) => fn(own), {
+    return runWith(kind, acquired, signal, (own, _held, self) => fn(own, self), {
       begun: (scope) => {
         this.scope = scope;
         scopes?.add(scope);

@@ -9,13 +9,13 @@ import { InvalidStateError } from "../core/errors.ts";
 import { nothing } from "../core/foreign.ts";
 import { attachInspect } from "../core/inspect.ts";
 import { isWithin, type Scope } from "../core/scope.ts";
-import type { TaskFunction } from "../core/structured_call.ts";
+import { CancelScope, type ScopeFunction } from "../task/cancel_scope.ts";
 import { checkFunction, checkWait } from "../core/validate.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { Hold, type Holder, RunHold, setLockAccess } from "./hold.ts";
 
-export { Hold, type TaskFunction, type WaitOptions };
+export { CancelScope, Hold, type ScopeFunction, type WaitOptions };
 
 /**
  * Lets one at a time in.
@@ -122,7 +122,7 @@ export class Lock {
    * it never is, and the lock goes to the next; `signal` ends the wait for the lock only.
    *
    * @typeParam T What `fn` returns.
-   * @param fn Called with the signal of its scope.
+   * @param fn Called with the signal of its scope, and the scope.
    * @param options The signal of the acquire.
    * @returns What `fn` returns.
    * @throws The reason of an abort, or what `fn` throws.
@@ -141,7 +141,7 @@ export class Lock {
    * });
    * ```
    */
-  run<T>(fn: TaskFunction<T>, options?: WaitOptions): Promise<T> {
+  run<T>(fn: ScopeFunction<T>, options?: WaitOptions): Promise<T> {
     try {
       checkFunction("run with lock", "fn", fn);
       const signal = checkWait("acquire lock", options);

@@ -5,7 +5,7 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { BodyCall } from "../core/body_call.ts";
+import { BlockCall, CancelScope } from "../task/cancel_scope.ts";
 import type { Scope } from "../core/scope.ts";
 import { outsideAbort } from "../core/structured_call.ts";
 import { asWait } from "../core/wait_queue.ts";
@@ -26,7 +26,7 @@ export function runWith<H, T>(
   kind: string,
   acquired: Promise<H>,
   signal: AbortSignal | undefined,
-  fn: (signal: AbortSignal, held: H) => T | PromiseLike<T>,
+  fn: (signal: AbortSignal, held: H, self: CancelScope) => T | PromiseLike<T>,
   steps: RunSteps<H>,
 ): Promise<T> {
   return asWait(currentScope(), signal, hold(kind, acquired, signal, fn, steps));
@@ -36,7 +36,7 @@ async function hold<H, T>(
   kind: string,
   acquired: Promise<H>,
   signal: AbortSignal | undefined,
-  fn: (signal: AbortSignal, held: H) => T | PromiseLike<T>,
+  fn: (signal: AbortSignal, held: H, self: CancelScope) => T | PromiseLike<T>,
   steps: RunSteps<H>,
 ): Promise<T> {
   const held = await acquired;
@@ -45,10 +45,11 @@ async function hold<H, T>(
     const scope = currentScope();
     const outside = outsideAbort(scope, signal);
     if (outside !== null) throw outside.reason;
-    const call = new BodyCall<T>(kind, scope, undefined);
+    const call = new BlockCall<T>(kind, "throws", scope, undefined);
     steps.begun?.(call.scope);
     called = true;
-    return await call.runBody(fn, call.scope.signal, held);
+    const self = new CancelScope(call);
+    return await call.runBody((signal: AbortSignal) => fn(signal, held, self), call.scope.signal);
   } finally {
     steps.ended(held, called);
   }

@@ -7,13 +7,13 @@
 import { InvalidStateError } from "../core/errors.ts";
 import { attachInspect } from "../core/inspect.ts";
 import type { Scope } from "../core/scope.ts";
-import type { TaskFunction } from "../core/structured_call.ts";
+import { CancelScope, type ScopeFunction } from "../task/cancel_scope.ts";
 import { checkFunction, checkWait } from "../core/validate.ts";
 import { beginWait, enqueue, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { Hold, RunHold } from "./hold.ts";
 
-export { Hold, type TaskFunction, type WaitOptions };
+export { CancelScope, Hold, type ScopeFunction, type WaitOptions };
 
 type Side = "read" | "write";
 
@@ -138,14 +138,14 @@ export class RwLock {
    * `signal` ends the wait for the lock only.
    *
    * @typeParam T What `fn` returns.
-   * @param fn Called with the signal of its scope.
+   * @param fn Called with the signal of its scope, and the scope.
    * @param options The signal of the acquire.
    * @returns What `fn` returns.
    * @throws The reason of an abort, or what `fn` throws.
    * @throws {InvalidStateError} If the callback that it is called in holds the lock.
    * @throws {TypeError} If an argument is of the wrong kind.
    */
-  runRead<T>(fn: TaskFunction<T>, options?: WaitOptions): Promise<T> {
+  runRead<T>(fn: ScopeFunction<T>, options?: WaitOptions): Promise<T> {
     return this.#run("read", fn, options);
   }
 
@@ -157,14 +157,14 @@ export class RwLock {
    * called, it never is; `signal` ends the wait for the lock only.
    *
    * @typeParam T What `fn` returns.
-   * @param fn Called with the signal of its scope.
+   * @param fn Called with the signal of its scope, and the scope.
    * @param options The signal of the acquire.
    * @returns What `fn` returns.
    * @throws The reason of an abort, or what `fn` throws.
    * @throws {InvalidStateError} If the callback that it is called in holds the lock.
    * @throws {TypeError} If an argument is of the wrong kind.
    */
-  runWrite<T>(fn: TaskFunction<T>, options?: WaitOptions): Promise<T> {
+  runWrite<T>(fn: ScopeFunction<T>, options?: WaitOptions): Promise<T> {
     return this.#run("write", fn, options);
   }
 
@@ -191,7 +191,7 @@ export class RwLock {
     return this.#isFreeFor(side) ? this.#take(side, new Hold(this.#giveBack)) : undefined;
   }
 
-  #run<T>(side: Side, fn: TaskFunction<T>, options: WaitOptions | undefined): Promise<T> {
+  #run<T>(side: Side, fn: ScopeFunction<T>, options: WaitOptions | undefined): Promise<T> {
     try {
       checkFunction("run with lock", "fn", fn);
       const signal = checkWait("acquire lock", options);

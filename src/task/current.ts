@@ -52,9 +52,10 @@ export function currentTask(): Task<unknown> | undefined {
 /**
  * Returns the signal of the scope that the caller runs in, for `fetch` and `Deno.*`.
  *
- * **Cancellation**: a signal ends with its scope. What goes on behind that, such as reading the body of a response that
- * an inner `timeout` or `gather` has returned, no outer abort reaches: read it in the same scope, or give `fetch`
- * `AbortSignal.any([outer, inner])`.
+ * **Cancellation**: a signal ends with its scope. An outer abort does not reach work that continues afterwards, such as
+ * reading the body of a response that an inner `timeout` or `gather` has returned: read it in the same scope, or pass
+ * `AbortSignal.any([outer, inner])` to `fetch`. In an item of `map` or `asCompleted` it is the signal of the whole call,
+ * which `break` aborts; the signal that is passed to the item's function is the item's own.
  *
  * @returns The signal; outside of all scopes one that never aborts.
  *

@@ -13,7 +13,7 @@ import type { TaskFunction } from "../core/structured_call.ts";
 import { asWait } from "../core/wait_queue.ts";
 import { checkFlag, checkFunction } from "../core/validate.ts";
 import type { AwaitableState } from "./awaitable.ts";
-import { runBody } from "../core/body_call.ts";
+import { runBlock } from "./cancel_scope.ts";
 import { listenForSignals, stopListening } from "./signals.ts";
 import { startTask, Task, type TaskOwner } from "./task.ts";
 
@@ -162,7 +162,7 @@ export function run<T>(
     const own = checkStructured("run", options, ["signals"]);
     checkFlag("run", "signals", own?.signals);
     const outer = currentScope();
-    if (outer.run !== null) return runBody("run", main, own);
+    if (outer.run !== null) return runBlock("run", "throws", main, own);
     const outside = outsideAbort(outer, own?.signal);
     if (outside !== null) return cancelledPromise(outside.reason);
     const ended = start(new RunCall<T>(outer, own), main, own?.signals !== false);

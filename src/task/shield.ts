@@ -4,13 +4,11 @@
  * @module
  */
 
-import { currentScope } from "../core/ambient.ts";
-import { DeadlineCall } from "../core/deadline.ts";
 import { attachAsyncDispose } from "../core/dispose.ts";
-import type { TaskFunction } from "../core/structured_call.ts";
+import { CancelScope, runBlock, type ScopeFunction } from "./cancel_scope.ts";
 import { checkFunction, checkMs, checkOptions } from "../core/validate.ts";
 
-export type { TaskFunction };
+export { CancelScope, type ScopeFunction };
 
 /** Options of {@linkcode shield} and {@linkcode cleanup}. */
 export interface ShieldOptions {
@@ -41,7 +39,7 @@ function checkShield(
  * does reach it.
  *
  * @typeParam T What `fn` returns.
- * @param fn Called with the signal of the shielded scope.
+ * @param fn Called with the signal of the shielded scope, and the scope.
  * @param options Its timeout.
  * @returns What `fn` returns.
  * @throws {TimeoutError} If the timeout cut it short.
@@ -69,27 +67,23 @@ function checkShield(
  *
  * @see asyncio.shield of Python 3.14: its caller is cancelled at once and the work goes on unwatched; this one waits.
  */
-export function shield<T>(
-  fn: TaskFunction<T>,
-  options?: ShieldOptions,
-): Promise<T> {
+export function shield<T>(fn: ScopeFunction<T>, options?: ShieldOptions): Promise<T> {
   try {
     const ms = checkShield("shield", fn, options);
-    const call = new DeadlineCall<T>("shield", currentScope(), undefined, true);
-    return call.runUntil(ms, undefined, fn, call.scope.signal);
+    return runBlock("shield", "shielded", fn, undefined, ms);
   } catch (error) {
     return Promise.reject(error);
   }
 }
 
 class Cleanup {
-  readonly #fn: TaskFunction<unknown>;
+  readonly #fn: ScopeFunction<unknown>;
   readonly #timeout: number;
   #done: Promise<void> | null = null;
 
   declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
-  constructor(fn: TaskFunction<unknown>, timeout: number) {
+  constructor(fn: ScopeFunction<unknown>, timeout: number) {
     this.#fn = fn;
     this.#timeout = timeout;
   }
@@ -107,7 +101,7 @@ class Cleanup {
 /**
  * Returns something that runs `fn` under {@linkcode shield} at the end of a block, with `await using`.
  *
- * @param fn Called once, with the signal of the shielded scope.
+ * @param fn Called once, with the signal of the shielded scope, and the scope.
  * @param options Its timeout.
  * @returns What `await using` takes.
  * @throws {TypeError} If an argument is of the wrong kind.
@@ -123,7 +117,7 @@ class Cleanup {
  * ```
  */
 export function cleanup(
-  fn: TaskFunction<unknown>,
+  fn: ScopeFunction<unknown>,
   options?: ShieldOptions,
 ): AsyncDisposable {
   return new Cleanup(fn, checkShield("make cleanup", fn, options));

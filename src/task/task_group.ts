@@ -91,8 +91,12 @@ export class TaskGroup {
   declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
   /**
-   * Opens a group around the rest of a block; `TaskGroup.run` is what one usually wants. Only the tasks are in its
-   * scope: the block sees a failure through `signal` and `join()`.
+   * Opens a group around the rest of a block; usually `TaskGroup.run` is the better choice. Only the tasks are in its
+   * scope: the block detects a failure through `signal` and `join()`.
+   *
+   * The group ends with the scope in which it was made. If tasks are still running then, they are cancelled, and later calls
+   * of `createTask`, `start` and `join`, or the end of the block, throw. In an async generator, that scope is the one of
+   * the first step: step the generator with `waitFor(gen.next(), { timeout })`, not inside `timeout` or in a task of its own.
    *
    * @param options Its signal, name and limits.
    * @throws {TypeError} If an option is of the wrong kind.

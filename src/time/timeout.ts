@@ -4,112 +4,12 @@
  * @module
  */
 
-import { currentScope } from "../core/ambient.ts";
-import { DeadlineCall } from "../core/deadline.ts";
-import { InvalidStateError, TimeoutError } from "../core/errors.ts";
-import { cancelledPromise } from "../core/foreign.ts";
-import { checkStructured, outsideAbort, type StructuredOptions } from "../core/structured_call.ts";
-import { checkFunction, checkInstant, checkMs } from "../core/validate.ts";
+import { TimeoutError } from "../core/errors.ts";
+import type { StructuredOptions } from "../core/structured_call.ts";
+import { checkInstant, checkMs } from "../core/validate.ts";
+import { CancelScope, checkBlock, runBlock, type ScopeFunction } from "../task/cancel_scope.ts";
 
-export { type StructuredOptions, TimeoutError };
-
-/** What the function of {@linkcode timeout} is given to look at its deadline and move it. */
-export class Deadline {
-  readonly #call: DeadlineCall<unknown>;
-
-  /** @internal Use `timeout`. */
-  constructor(call: object) {
-    this.#call = call as DeadlineCall<unknown>;
-  }
-
-  /** When it passes, in epoch ms; `Infinity` when never. */
-  get deadlineAt(): number {
-    return this.#call.deadlineAt;
-  }
-
-  /** How many ms are left; zero when it has passed. */
-  get remaining(): number {
-    return this.#call.remaining;
-  }
-
-  /** Whether it passed before the work ended. */
-  get expired(): boolean {
-    return this.#call.expired;
-  }
-
-  /**
-   * Moves the deadline.
-   *
-   * @param ms How many ms from now; `Infinity` for never.
-   * @throws {InvalidStateError} If it has passed, or the work has ended.
-   * @throws {RangeError} If `ms` is NaN.
-   */
-  reschedule(ms: number): void {
-    checkMs("reschedule deadline", "ms", ms);
-    this.#reschedule(ms);
-  }
-
-  /**
-   * Moves the deadline to an instant.
-   *
-   * @param at Epoch ms, or a `Date`.
-   * @throws {InvalidStateError} If it has passed, or the work has ended.
-   * @throws {RangeError} If `at` is no valid instant.
-   */
-  rescheduleAt(at: number | Date): void {
-    const until = checkInstant("reschedule deadline", "at", at);
-    this.#reschedule(until - Date.now(), until);
-  }
-
-  #reschedule(ms: number, at?: number): void {
-    const call = this.#call;
-    if (call.state !== "open") {
-      throw new InvalidStateError("Cannot reschedule deadline: the work has ended");
-    }
-    if (call.expired) {
-      throw new InvalidStateError("Cannot reschedule deadline: it has passed");
-    }
-    call.setDeadline(ms, at);
-  }
-}
-
-/** Work with a deadline. */
-export type TimedFunction<T> = (
-  signal: AbortSignal,
-  deadline: Deadline,
-) => T | PromiseLike<T>;
-
-class QuietCall<T> extends DeadlineCall<T | undefined> {
-  protected override ownAbort(): undefined {
-    return undefined;
-  }
-}
-
-function start<T>(
-  call: typeof DeadlineCall<T>,
-  kind: string,
-  ms: number,
-  fn: TimedFunction<T>,
-  options: StructuredOptions | undefined,
-  at?: number,
-): Promise<T> {
-  const outer = currentScope();
-  const outside = outsideAbort(outer, options?.signal);
-  if (outside !== null) return cancelledPromise(outside.reason);
-  const timed = new call(kind, outer, options);
-  return timed.runUntil(ms, at, fn, timed.scope.signal, new Deadline(timed));
-}
-
-function check(
-  action: string,
-  ms: unknown,
-  fn: unknown,
-  options: StructuredOptions | undefined,
-): StructuredOptions | undefined {
-  checkMs(action, "ms", ms);
-  checkFunction(action, "fn", fn);
-  return checkStructured(action, options);
-}
+export { CancelScope, type ScopeFunction, type StructuredOptions, TimeoutError };
 
 /**
  * Runs `fn` with a deadline. When it passes, the scope of `fn` is aborted, and once `fn` has ended the call rejects.
@@ -121,7 +21,7 @@ function check(
  *
  * @typeParam T What `fn` returns.
  * @param ms How many ms it may take. `Infinity` never passes; zero or less passes at the first wait.
- * @param fn Called with the signal of its scope and the deadline.
+ * @param fn Called with the signal of its scope and the scope, which can move the deadline.
  * @param options Its signal, name and grace.
  * @returns What `fn` returns.
  * @throws {TimeoutError} If the deadline cut `fn` short. Each call has an error of its own, so nested ones tell
@@ -140,13 +40,11 @@ function check(
  *
  * @see asyncio.timeout of Python 3.14: a context manager there, a function here.
  */
-export function timeout<T>(
-  ms: number,
-  fn: TimedFunction<T>,
-  options?: StructuredOptions,
-): Promise<T> {
+export function timeout<T>(ms: number, fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T> {
+  const action = "set timeout";
   try {
-    return start(DeadlineCall<T>, "timeout", ms, fn, check("set timeout", ms, fn, options));
+    checkMs(action, "ms", ms);
+    return runBlock("timeout", "throws", fn, checkBlock(action, fn, options), ms);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -157,7 +55,7 @@ export function timeout<T>(
  *
  * @typeParam T What `fn` returns.
  * @param at Epoch ms, or a `Date`.
- * @param fn Called with the signal of its scope and the deadline.
+ * @param fn Called with the signal of its scope and the scope, which can move the deadline.
  * @param options Its signal, name and grace.
  * @returns What `fn` returns.
  * @throws {TimeoutError} If the deadline cut `fn` short.
@@ -175,15 +73,11 @@ export function timeout<T>(
  *
  * @see asyncio.timeout_at of Python 3.14: loop time there, epoch ms here.
  */
-export function timeoutAt<T>(
-  at: number | Date,
-  fn: TimedFunction<T>,
-  options?: StructuredOptions,
-): Promise<T> {
+export function timeoutAt<T>(at: number | Date, fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T> {
+  const action = "set timeout";
   try {
-    const until = checkInstant("set timeout", "at", at);
-    const ms = until - Date.now();
-    return start(DeadlineCall<T>, "timeout", ms, fn, check("set timeout", ms, fn, options), until);
+    const until = checkInstant(action, "at", at);
+    return runBlock("timeout", "throws", fn, checkBlock(action, fn, options), until - Date.now(), until);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -197,7 +91,7 @@ export function timeoutAt<T>(
  *
  * @typeParam T What `fn` returns.
  * @param ms How many ms it may take. `Infinity` never passes; zero or less passes at the first wait.
- * @param fn Called with the signal of its scope and the deadline.
+ * @param fn Called with the signal of its scope and the scope, which can move the deadline.
  * @param options Its signal, name and grace.
  * @returns What `fn` returns, or `undefined` when the deadline cut it short.
  * @throws {TypeError} If an argument is of the wrong kind.
@@ -215,11 +109,13 @@ export function timeoutAt<T>(
  */
 export function moveOnAfter<T>(
   ms: number,
-  fn: TimedFunction<T>,
+  fn: ScopeFunction<T>,
   options?: StructuredOptions,
 ): Promise<T | undefined> {
+  const action = "move on after";
   try {
-    return start<T | undefined>(QuietCall<T>, "moveOnAfter", ms, fn, check("move on after", ms, fn, options));
+    checkMs(action, "ms", ms);
+    return runBlock<T | undefined>("moveOnAfter", "quiet", fn, checkBlock(action, fn, options), ms);
   } catch (error) {
     return Promise.reject(error);
   }

@@ -99,7 +99,7 @@ const MEMBERS: Record<string, string> = {
 const OBJECTS: Record<string, object> = {
   task: weft.Task.prototype,
   group: weft.TaskGroup.prototype,
-  deadline: weft.Deadline.prototype,
+  deadline: weft.CancelScope.prototype,
   future: weft.Future.prototype,
   lock: weft.Lock.prototype,
   hold: weft.Hold.prototype,

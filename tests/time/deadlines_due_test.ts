@@ -2,7 +2,7 @@
 
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import {
-  type Deadline,
+  type CancelScope,
   gather,
   moveOnAfter,
   race,
@@ -28,7 +28,7 @@ function thrownBy(call: Promise<unknown>): Promise<unknown> {
   }, (error) => error);
 }
 
-type Timed = (at: number, fn: (signal: AbortSignal, deadline: Deadline) => unknown) => Promise<unknown>;
+type Timed = (at: number, fn: (signal: AbortSignal, deadline: CancelScope) => unknown) => Promise<unknown>;
 
 /** Calls with a deadline that has passed when they begin inside of another that has passed too. */
 const INNER: Record<string, (at: number, fn: () => Promise<unknown>) => Promise<unknown>> = {

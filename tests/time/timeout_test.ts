@@ -1,6 +1,6 @@
 import {
   CancelledError,
-  type Deadline,
+  type CancelScope,
   gather,
   InvalidStateError,
   moveOnAfter,
@@ -206,7 +206,7 @@ Deno.test("timeout() names itself in its error by the name that it was given", a
 Deno.test("timeout() aborted from outside before it passes is cancelled, not timed out", async () => {
   using time = new FakeTime();
   const log: string[] = [];
-  let deadline!: Deadline;
+  let deadline!: CancelScope;
   await scope(async (_signal, self) => {
     const call = report(
       log,
@@ -335,9 +335,9 @@ Deno.test("timeout() nested with equal deadlines: only the outermost throws, and
   using time = new FakeTime();
   const at = Date.now() + 100;
   const nested = [
-    (fn: (deadlines: Deadline[]) => Promise<void>) =>
+    (fn: (deadlines: CancelScope[]) => Promise<void>) =>
       timeout(100, (_, a) => timeout(100, (_, b) => timeout(100, (_, c) => fn([a, b, c]))), { name: "outermost" }),
-    (fn: (deadlines: Deadline[]) => Promise<void>) =>
+    (fn: (deadlines: CancelScope[]) => Promise<void>) =>
       timeoutAt(at, (_, a) => moveOnAfter(100, (_, b) => timeoutAt(at, (_, c) => fn([a, b, c]))), {
         name: "outermost",
       }),
@@ -401,7 +401,7 @@ Deno.test("timeout() with a grace of zero lets work unwind that needs no turn of
   assertInstanceOf(await call, TimeoutError);
 });
 
-Deno.test("Deadline.reschedule() moves the deadline, further away or nearer", async () => {
+Deno.test("CancelScope.reschedule() moves the deadline, further away or nearer", async () => {
   using time = new FakeTime();
   const log: string[] = [];
   const call = report(
@@ -425,7 +425,7 @@ Deno.test("Deadline.reschedule() moves the deadline, further away or nearer", as
   assertEquals(log, ["50 left", "5 left", "at 44", "throws TimeoutError: timeout took longer than 5 ms"]);
 });
 
-Deno.test("Deadline.reschedule() to zero or less passes it, to Infinity lifts it", async () => {
+Deno.test("CancelScope.reschedule() to zero or less passes it, to Infinity lifts it", async () => {
   using time = new FakeTime();
   const log: string[] = [];
   await report(
@@ -452,8 +452,8 @@ Deno.test("Deadline.reschedule() to zero or less passes it, to Infinity lifts it
   ]);
 });
 
-Deno.test("Deadline.reschedule() throws when it has passed, and when the work has ended", async () => {
-  let kept!: Deadline;
+Deno.test("CancelScope.reschedule() throws when it has passed, and when the work has ended", async () => {
+  let kept!: CancelScope;
   await timeout(0, (_signal, deadline) => {
     assertThrows(() => deadline.reschedule(10), InvalidStateError, "Cannot reschedule deadline: it has passed");
     assertThrows(() => deadline.rescheduleAt(Infinity), InvalidStateError, "it has passed");
@@ -465,7 +465,7 @@ Deno.test("Deadline.reschedule() throws when it has passed, and when the work ha
   assertEquals(kept.expired, false);
 });
 
-Deno.test("Deadline.reschedule() and rescheduleAt() refuse wrong arguments", async () => {
+Deno.test("CancelScope.reschedule() and rescheduleAt() refuse wrong arguments", async () => {
   await timeout(10, (_signal, deadline) => {
     assertThrows(() => deadline.reschedule(NaN), RangeError, "Cannot reschedule deadline");
     assertThrows(() => deadline.reschedule("5" as never), TypeError, "Cannot reschedule deadline");
@@ -475,10 +475,10 @@ Deno.test("Deadline.reschedule() and rescheduleAt() refuse wrong arguments", asy
   });
 });
 
-Deno.test("Deadline tells the instant, and what is left of the time", async () => {
+Deno.test("CancelScope tells the instant, and what is left of the time", async () => {
   using time = new FakeTime(5000);
   const seen: unknown[] = [];
-  const look = ({ deadlineAt, remaining, expired }: Deadline) => seen.push([deadlineAt, remaining, expired]);
+  const look = ({ deadlineAt, remaining, expired }: CancelScope) => seen.push([deadlineAt, remaining, expired]);
   const call = timeout(100, async (_signal, deadline) => {
     look(deadline);
     await sleep(60);
