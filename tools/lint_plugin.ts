@@ -25,6 +25,20 @@ const DENO_ALLOWED = /^src\/(task\/run\.ts$|workers\/)/;
 const ROOT = new URL("../", import.meta.url);
 const CONTRACTION = /\w+n['’]t\b|\b(?:it|that|there|what|let|here|who)['’]s\b|\w+['’](?:re|ve|ll|d|m)\b/i;
 
+/** Phrases that no native engineer would write, each with what to write instead. */
+const RIDDLES: readonly [phrase: RegExp, instead: string][] = [
+  [/\b(?:is|are|was|were|be|been) told\b/i, "name who reports it: reports, throws, rejects with"],
+  [/\bwho(?:ever)? waits? (?:the )?longest\b/i, "the longest-waiting caller"],
+  [/\b(?:who|those who) waits?\b/i, "a waiter, the waiters"],
+  [/\bthe dying\b/i, "cancelled waiters"],
+  [/\b(?:forsak\w+|forlorn|orphan\w*)\b/i, "abandoned"],
+  [/\bgives? (?:it|them|the \w+) back\b/i, "releases"],
+  [/\bsees to it\b/i, "makes sure, or the verb itself"],
+];
+
+/** The widest line of an example, in columns. */
+const EXAMPLE_WIDTH = 78;
+
 const plugin: Deno.lint.Plugin = {
   name: "house",
   rules: {
@@ -78,6 +92,19 @@ const plugin: Deno.lint.Plugin = {
           TSEnumDeclaration: (node) => report(node, "enum"),
           TSParameterProperty: (node) => report(node, "parameter property"),
           ExportDefaultDeclaration: (node) => report(node, "default export"),
+        };
+      },
+    },
+
+    "plain-english": {
+      create(context) {
+        if (!inSource(context.filename)) return {};
+        return {
+          Program() {
+            for (const comment of context.sourceCode.getAllComments()) {
+              for (const message of commentProblems(comment.value)) context.report({ node: comment, message });
+            }
+          },
         };
       },
     },
@@ -152,4 +179,21 @@ function messageProblem(text: string): string | undefined {
   if (/^[^A-Z…]/.test(text)) return "An error message starts with a capital";
   if (/[.!]$/.test(text)) return "An error message has no full stop at its end";
   if (CONTRACTION.test(text)) return "An error message has no contraction";
+}
+
+function commentProblems(text: string): string[] {
+  // A phrase may be broken into two lines.
+  const flat = text.replaceAll(/\s*\n\s*\*? ?/g, " ");
+  const problems = RIDDLES.filter(([phrase]) => phrase.test(flat))
+    .map(([phrase, instead]) => `Plain English: instead of "${phrase.exec(flat)![0]}" write: ${instead}`);
+  const lines = text.split("\n").map((line) => line.replace(/^\s*\* ?/, ""));
+  let inExample = false;
+  for (const line of lines) {
+    if (line.startsWith("```")) inExample = !inExample;
+    else if (inExample && line.length > EXAMPLE_WIDTH) {
+      problems.push(`A line of an example has at most ${EXAMPLE_WIDTH} columns, this one has ${line.length}`);
+    }
+    if (/^@see .*`/.test(line)) problems.push("No code span in `@see`");
+  }
+  return problems;
 }

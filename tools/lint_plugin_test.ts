@@ -110,3 +110,22 @@ Deno.test("no-deno keeps Deno to run.ts and workers", () => {
   assertEquals(rules("src/task/run.ts", code), []);
   assertEquals(rules("src/workers/pool.ts", code), []);
 });
+
+Deno.test("plain-english finds riddles in comments of src, also across two lines", () => {
+  const english = ["house/plain-english"];
+  const cases: [code: string, expected: string[]][] = [
+    ["/** Releases the permit and hands it to the longest-waiting caller. */", []],
+    ["/** Hands it to who waits longest. */", [...english, ...english]],
+    ["/**\n * The dying take nothing, and\n * this is\n * told.\n */", [...english, ...english]],
+    ["// A deadlock that is told.", english],
+    ["/** @see trio.CancelScope 0.31: the same. */", []],
+    ["/**\n * @see trio.CancelScope 0.31: `cancel` is the same.\n */", english],
+    [`/**\n * \`\`\`ts\n * ${"x".repeat(78)}\n * \`\`\`\n */`, []],
+    [`/**\n * \`\`\`ts\n * ${"x".repeat(79)}\n * \`\`\`\n */`, english],
+  ];
+  for (const [comment, expected] of cases) {
+    const code = `${comment}\nexport const x = 1;`;
+    assertEquals(rules("src/core/a.ts", code), expected, comment);
+    assertEquals(rules("tests/a.ts", code), []);
+  }
+});
