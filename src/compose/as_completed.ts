@@ -71,6 +71,9 @@ export type Completed<T> = PromiseSettledResult<T> & CompletedPlace;
  * reading. `break` aborts the rest and waits for it. The end of the scope of the call does so too: what had completed
  * then goes to `onDiscard` or, without one, can still be read; after that, reading on throws a `CancelledError`.
  *
+ * Each function has a signal of its own. It is aborted with that function's work, never after the reader has received the
+ * result: the body of a response can be read after a `break`. `currentSignal()` is the signal of the whole call.
+ *
  * @typeParam E The entries.
  * @param entries Functions and promises: an iterable, read to its end first, or a record.
  * @param options Concurrency, settled, signal, name, grace, onDiscard.

@@ -218,7 +218,9 @@ class GatherCall extends StructuredCall<unknown> {
  * genuinely too, with an `AggregateError`, the first one first. With `settled: true` failures are results. **Cancellation**:
  * an abort from outside aborts the functions and waits for them. If it cut one of them short the call rejects with that
  * reason, with `settled` too; if all end with a value all the same, these are the results.
- * **Cost**: below twice `Promise.all`.
+ * **Context**: a function that starts after another one has ended does not see that one's `enterWith`; those that start
+ * together, at the call or by the dozen in one turn, may see each other's. **Cost**: below twice `Promise.all`. The async
+ * stack trace of a failure ends at the function, not at the caller of `gather`.
  *
  * @typeParam T The tuple, array, iterable or record of entries.
  * @param entries Functions and promises: an iterable, read to its end first, or a record.

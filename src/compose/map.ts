@@ -59,14 +59,20 @@ const DEFAULT_CONCURRENCY = 10;
  * closes the source. The end of the scope of the call does so too: what had completed then goes to `onDiscard` or,
  * without one, can still be read; after that, reading on throws a `CancelledError`.
  *
- * The source runs in the scope too, and its end is waited for: a generator that waits in its `finally` needs `shield`, and
- * one that may wait for ever for something foreign has to pass it `currentSignal()`, or `grace` has to give it up. A
- * `ReadableStream` is cancelled at once, also while it is silent.
+ * Each item has a signal of its own. It is aborted with the work of that item, never after the reader has received the
+ * result: the body of a response can be read after a `break`. `currentSignal()` is the signal of the whole call.
+ *
+ * The source runs in the scope too, and the call waits for its end: a generator that waits in its `finally` needs `shield`,
+ * and one that may wait for ever for something foreign has to pass `currentSignal()` to it, or `grace` gives it up. A
+ * `ReadableStream` or Node stream is closed at once, even while it is silent.
+ *
+ * **Context**: an item that starts after another one has ended does not see that one's `enterWith`; those that start
+ * together may see each other's.
  *
  * @typeParam I The items.
  * @typeParam O What `fn` returns.
  * @param source An iterable, async iterable or `ReadableStream`; it may be slow, and it may never end.
- * @param fn Called with the item, the signal and the index.
+ * @param fn Called with the item, the item's own signal and the index.
  * @param options Concurrency, ordered, settled, signal, name, grace, onDiscard.
  * @returns An async iterator, to be read with `for await`.
  * @throws {TypeError} If an argument is of the wrong kind; then nothing was taken.

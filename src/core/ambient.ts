@@ -56,7 +56,8 @@ export function openScope(scope: Scope): Scope {
 export function currentScope(): Scope {
   if (storage === undefined) sharedState();
   const store = storage === null ? undefined : storage!.getStore();
-  return store === undefined ? shared!.root : openScope(store);
+  if (store === undefined) return shared!.root;
+  return store.ended ? openScope(store) : store;
 }
 
 /** Calls `fn(a, b)` with `scope` as the ambient one. No rest parameters: their arrays would be most of the garbage. */

@@ -40,8 +40,6 @@ export class Alarm {
   sleeper: Sleeper | null = null;
   /** When it is due, on the scale of `performance.now`; or, under fake time, of `Date.now`. */
   at = 0;
-  /** When it is due on the system's clock, in epoch ms, if that is what counts. */
-  epochAt: number | null = null;
   order = 0;
   /** Takes back the timer of the faked clock, if it runs on that. */
   clearFaked: (() => void) | null = null;
@@ -53,21 +51,23 @@ export class Alarm {
 
   /** How many ms are left until it is due. */
   get remaining(): number {
-    if (this.epochAt !== null) return this.epochAt - Date.now();
+    const epochAt = bySystem.get(this);
+    if (epochAt !== undefined) return epochAt - Date.now();
     return this.at - (this.clearFaked === null ? performance.now() : Date.now());
   }
 
   /** When it is due, in epoch ms. */
   get dueAt(): number {
-    if (this.epochAt !== null) return this.epochAt;
+    const epochAt = bySystem.get(this);
+    if (epochAt !== undefined) return epochAt;
     return this.clearFaked === null ? this.at + epochAhead() : this.at;
   }
 }
 
 const heap: Alarm[] = [];
 let live = 0;
-// How many of the live ones are due on the system's clock.
-let bySystem = 0;
+// The live ones that are due on the system's clock, and when, in epoch ms.
+const bySystem = new Map<Alarm, number>();
 let orders = 0;
 let timer: TimerId | undefined;
 let timerAt = Infinity;
@@ -118,13 +118,13 @@ function epochAhead(): number {
   // While time is faked, `Date.now` tells nothing of the alarms that are on the real clock.
   if (Math.abs(measured - ahead) < 2 || (isFaked() && !Number.isNaN(ahead))) return ahead;
   ahead = measured;
-  if (bySystem > 0) followSystem();
+  if (bySystem.size > 0) followSystem();
   return ahead;
 }
 
 /** The system's clock was set, or the machine has slept: what depends on it is due at another instant of ours. */
 function followSystem(): void {
-  for (const alarm of heap) if (alarm.epochAt !== null) alarm.at = alarm.epochAt - ahead;
+  for (const [alarm, epochAt] of bySystem) alarm.at = epochAt - ahead;
   heapify();
   if (heap[0]!.at < timerAt) schedule();
 }
@@ -132,7 +132,6 @@ function followSystem(): void {
 function put(sleeper: Sleeper, at: number, epochAt: number | null): Alarm {
   const alarm = new Alarm();
   alarm.at = at;
-  alarm.epochAt = epochAt;
   if (isFaked()) {
     startFaked(alarm);
     alarm.sleeper = sleeper;
@@ -140,7 +139,7 @@ function put(sleeper: Sleeper, at: number, epochAt: number | null): Alarm {
     alarm.sleeper = sleeper;
     alarm.order = orders++;
     live++;
-    if (epochAt !== null) bySystem++;
+    if (epochAt !== null) bySystem.set(alarm, epochAt);
     push(alarm);
     // Of what is never due too: it has to keep the program alive.
     if (timer === undefined || at < timerAt || (epochAt !== null && !looksSoon())) schedule();
@@ -172,14 +171,14 @@ function startFaked(alarm: Alarm): void {
 
 /** Whether the timer fires soon enough for an alarm that depends on the system's clock. */
 function looksSoon(): boolean {
-  return bySystem > 1 || timerAt - performance.now() <= LOOK_AT_SYSTEM;
+  return bySystem.size > 1 || timerAt - performance.now() <= LOOK_AT_SYSTEM;
 }
 
 /** The alarm is over: rung, or disarmed. */
 function retire(alarm: Alarm): void {
   alarm.sleeper = null;
   live--;
-  if (alarm.epochAt !== null) bySystem--;
+  if (bySystem.size > 0) bySystem.delete(alarm);
 }
 
 /** Rings one of many: what goes wrong with it is no reason to leave the others asleep. */
@@ -194,7 +193,7 @@ function ring(sleeper: Sleeper): void {
 function schedule(): void {
   if (timer !== undefined) nativeClearTimeout(timer);
   const now = performance.now();
-  const longest = bySystem > 0 ? LOOK_AT_SYSTEM : MAX_DELAY;
+  const longest = bySystem.size > 0 ? LOOK_AT_SYSTEM : MAX_DELAY;
   timerAt = Math.min(heap[0]!.at, now + longest);
   // Rounded up: a timer that fires early would only have to be made again.
   const delay = Math.min(longest, Math.max(0, Math.ceil(timerAt - now)));
@@ -211,7 +210,7 @@ function onTimer(): void {
   timer = undefined;
   // Not Infinity: whatever is armed or moved meanwhile is looked at below.
   timerAt = -Infinity;
-  if (bySystem > 0) epochAhead();
+  if (bySystem.size > 0) epochAhead();
   const at = performance.now();
   const end = orders;
   // All that is due rings in one turn, so that equal deadlines are seen together; not what is armed meanwhile.

@@ -42,9 +42,10 @@ export function isCancellationOf(error: unknown, scope: Scope): boolean {
 function reasonsAround(scope: Scope | null): Set<unknown> {
   const reasons = new Set<unknown>();
   while (scope !== null) {
-    if (scope.aborted) reasons.add(scope.reason);
+    const { abortedBy }: Scope = scope;
+    if (abortedBy !== null) reasons.add(abortedBy.reason);
     // All the way up to the root of an abort the reason is the same. A failure may pass many such scopes.
-    scope = (scope.abortRoot ?? scope).parent;
+    scope = (abortedBy?.root ?? scope).parent;
   }
   return reasons;
 }

@@ -63,7 +63,8 @@ function observeThrown(error: unknown, no: (error: unknown) => void): void {
 /** The abort of a foreign signal, or `null`. One that cannot be looked at counts as aborted, by what it threw. */
 export function abortOf(signal: AbortSignal): { reason: unknown } | null {
   try {
-    return signal.aborted ? { reason: signal.reason } : null;
+    if (!signal.aborted) return null;
+    return { reason: signal.reason };
   } catch (error) {
     return { reason: error };
   }

@@ -15,6 +15,13 @@ export abstract class Cancellable extends Link {
   abstract moveTo(heir: Scope): void;
 }
 
+/** One abort, shared by all scopes that it has reached. */
+export interface Abort {
+  readonly reason: unknown;
+  /** The outermost of these scopes: from any of them up to this one the reason is the same. */
+  readonly root: Scope;
+}
+
 /** Whoever runs a scope. */
 export interface ScopeKeeper {
   /** The scope was aborted, and nothing in its subtree can be handed anything any more. */
@@ -58,10 +65,8 @@ export class Scope extends Link {
   readonly abandonable: boolean;
   /** How far it is below the root. */
   readonly depth: number;
-  aborted = false;
-  reason: unknown = undefined;
-  /** The outermost of the scopes that were aborted together with this one: those in between have the same reason. */
-  abortRoot: Scope | null = null;
+  /** The abort that has reached this scope. All scopes that one abort has reached share it. */
+  abortedBy: Abort | null = null;
   // Invariant: ended ⇒ it is in no ring, and nothing it could keep alive hangs on it.
   ended = false;
   /** The innermost task that this scope is part of. */
@@ -102,6 +107,14 @@ export class Scope extends Link {
     if (parent !== null) parent.adopt(this);
   }
 
+  get aborted(): boolean {
+    return this.abortedBy !== null;
+  }
+
+  get reason(): unknown {
+    return this.abortedBy?.reason;
+  }
+
   /** What diagnostics call it. */
   get label(): string {
     if (this.name !== undefined) return this.name;
@@ -123,7 +136,7 @@ export class Scope extends Link {
     child.task = this.task;
     child.run = this.run;
     this.#insert(child);
-    if (this.aborted && !child.shielded) child.beginAborted(this.reason, this.abortRoot!);
+    if (!child.shielded) child.abortedBy = this.abortedBy;
   }
 
   #insert(child: Scope): void {
@@ -148,10 +161,8 @@ export class Scope extends Link {
   }
 
   /** Makes a new scope one that is aborted from its beginning, of which nobody has to be told. */
-  beginAborted(reason: unknown, root: Scope = this): void {
-    this.aborted = true;
-    this.reason = reason;
-    this.abortRoot = root;
+  beginAborted(reason: unknown): void {
+    this.abortedBy = { reason, root: this };
   }
 
   /** The children that have not ended: those that are not abandonable first, and each kind oldest first. */
@@ -240,17 +251,17 @@ export class Scope extends Link {
     if (parent.childCount === parent.abandonableCount && parent.keeper !== null) tellChildless(parent);
   }
 
-  /** Marks this scope aborted, together with `root` and what is in between, and puts it on `list`. */
-  mark(reason: unknown, root: Scope, list: Scope[]): void {
-    if (this.aborted || this.ended) return;
-    this.beginAborted(reason, root);
+  /** Marks this scope aborted by `abort`, and puts it on `list`. */
+  mark(abort: Abort, list: Scope[]): void {
+    if (this.abortedBy !== null || this.ended) return;
+    this.abortedBy = abort;
     list.push(this);
   }
 
   /** Marks the children that are not shielded. */
   markChildren(list: Scope[]): void {
-    if (this.#children !== null) markRing(this.#children, this, list);
-    if (this.#unheard !== null) markRing(this.#unheard, this, list);
+    if (this.#children !== null) markRing(this.#children, this.abortedBy!, list);
+    if (this.#unheard !== null) markRing(this.#unheard, this.abortedBy!, list);
   }
 
   rejectWaits(): void {
@@ -274,9 +285,9 @@ export class Scope extends Link {
   }
 }
 
-function markRing(anchor: Link, { reason, abortRoot }: Scope, list: Scope[]): void {
+function markRing(anchor: Link, abort: Abort, list: Scope[]): void {
   for (let at = anchor.next; at !== anchor; at = at.next) {
-    if (!(at as Scope).shielded) (at as Scope).mark(reason, abortRoot!, list);
+    if (!(at as Scope).shielded) (at as Scope).mark(abort, list);
   }
 }
 
@@ -296,7 +307,7 @@ export function abortAll(
   waits: Iterable<Cancellable> = [],
 ): void {
   const marked: Scope[] = [];
-  for (const scope of scopes) scope.mark(reason, scope, marked);
+  for (const scope of scopes) scope.mark({ reason, root: scope }, marked);
   // `marked` grows while it is walked, so a deep tree needs no deep stack.
   for (let i = 0; i < marked.length; i++) {
     marked[i]!.markChildren(marked);

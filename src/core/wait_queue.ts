@@ -83,7 +83,10 @@ export class Claim<T> extends Cancellable {
     });
     scope.attach(this);
     this.#signal = signal;
-    if (signal === undefined) return;
+    if (signal !== undefined) this.#attach(signal);
+  }
+
+  #attach(signal: AbortSignal): void {
     try {
       this.#link = attachToSignal(signal, this);
     } catch (error) {

@@ -87,11 +87,13 @@ export class Lock {
    * ```
    */
   acquire(options?: WaitOptions): Promise<Hold> {
+    let signal: AbortSignal | undefined;
     try {
-      return this.#acquire(new Hold(this.#giveBack), checkWait("acquire lock", options));
+      signal = checkWait("acquire lock", options);
     } catch (error) {
       return Promise.reject(error);
     }
+    return this.#acquire(new Hold(this.#giveBack), signal);
   }
 
   /**
@@ -188,7 +190,7 @@ export class Lock {
         new InvalidStateError("Cannot acquire lock: the callback of Lock.run that asks for it holds it"),
       );
     }
-    return this.#take(this.#held(hold, scope), scope, signal);
+    return this.#take(this.#watched ? this.#held(hold, scope) : hold, scope, signal);
   }
 
   #isHeldAround(scope: Scope): boolean {
@@ -229,8 +231,8 @@ export class Lock {
 
   #own(hold: Hold): void {
     this.#hold = hold;
-    const owner = hold.holder?.suspendedFor ?? null;
-    if (owner === null) return;
+    if (hold.holder === null || hold.holder.suspendedFor === null) return;
+    const owner = hold.holder.suspendedFor;
     hold.holder!.suspendedFor = null;
     const others = this.#suspended.get(owner)! - 1;
     if (others > 0) this.#suspended.set(owner, others);

@@ -149,10 +149,6 @@ export class Semaphore {
         return Promise.reject(error);
       }
     }
-    return this.#acquire(weight, signal);
-  }
-
-  #acquire(weight: number, signal: AbortSignal | undefined): Promise<Permit> {
     const scope = currentScope();
     const refused = refusal(scope, signal);
     if (refused !== null) return refused;
@@ -214,7 +210,7 @@ export class Semaphore {
       checkFunction("run with permit", "fn", fn);
       const weight = this.#checkAcquire(options);
       const signal = checkWait("acquire permit", options);
-      return runWith("Semaphore.run", this.#acquire(weight, signal), signal, call, {
+      return runWith("Semaphore.run", this.acquire({ weight, signal }), signal, call, {
         ended: (permit) => permit.release(),
       });
     } catch (error) {

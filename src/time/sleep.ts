@@ -4,57 +4,42 @@
  * @module
  */
 
-import { currentScope } from "../core/ambient.ts";
+import { currentScope, openScope } from "../core/ambient.ts";
+import type { Scope } from "../core/scope.ts";
 import { type Alarm, arm, armAt, disarm, type Sleeper } from "../core/clock.ts";
 import { checkInstant, checkMs, checkWait } from "../core/validate.ts";
-import { Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
+import { asWait, Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
 
-/** One sleep, in ms or until an instant. */
 class SleepClaim extends Claim<void> implements Sleeper {
-  // Invariant: armed ⇒ the claim is queued.
-  alarm: Alarm | null = null;
-  // In epoch ms, if it is an instant that is waited for.
-  #until: number | null = null;
-
-  /** Begins to wait, unless the wait is over already. */
-  start(ms: number, until: number | null): Promise<void> {
-    if (this.state === "queued") {
-      this.#until = until;
-      this.node(this).home = bed;
-      this.#arm(ms);
-    }
-    return this.promise;
-  }
-
   ring(): void {
-    // The system's clock may have been set back meanwhile.
-    if (this.#until === null || Date.now() >= this.#until) this.grant();
-    else this.#arm(0);
-  }
-
-  #arm(ms: number): void {
-    try {
-      this.alarm = this.#until === null ? arm(this, ms) : armAt(this, this.#until);
-    } catch (error) {
-      // A faked `setTimeout`.
-      this.fail(error);
-    }
+    this.grant();
   }
 }
 
 // Where a sleeper stands: it leaves when it is woken or cancelled, and takes its alarm with it.
-const bed: Waitable<SleepClaim> = {
-  remove({ payload }: WaitNode<SleepClaim>): void {
-    if (payload.alarm !== null) disarm(payload.alarm);
-  },
-};
+const bed: Waitable<Alarm> = { remove: (node: WaitNode<Alarm>) => disarm(node.payload) };
 
-function startSleep(options: WaitOptions | undefined, ms: number, until: number | null): Promise<void> {
-  const signal = checkWait("sleep", options);
-  const scope = currentScope();
-  return refusal(scope, signal) ?? new SleepClaim(scope, signal).start(ms, until);
+function startSleep(
+  begin: (sleeper: Sleeper, when: number) => Alarm,
+  when: number,
+  scope: Scope,
+  signal: AbortSignal | undefined,
+): Promise<void> {
+  const refused = refusal(scope, signal);
+  if (refused !== null) return refused;
+  const claim = new SleepClaim(scope, signal);
+  // Not if the signal has ended the wait already.
+  if (claim.state === "queued") {
+    try {
+      claim.node(begin(claim, when)).home = bed;
+    } catch (error) {
+      // A faked `setTimeout`.
+      claim.fail(error);
+    }
+  }
+  return claim.promise;
 }
 
 /**
@@ -79,7 +64,7 @@ function startSleep(options: WaitOptions | undefined, ms: number, until: number 
 export function sleep(ms: number, options?: WaitOptions): Promise<void> {
   try {
     checkMs("sleep", "ms", ms);
-    return startSleep(options, ms, null);
+    return startSleep(arm, ms, currentScope(), checkWait("sleep", options));
   } catch (error) {
     return Promise.reject(error);
   }
@@ -108,10 +93,18 @@ export function sleepUntil(
   options?: WaitOptions,
 ): Promise<void> {
   try {
-    return startSleep(options, 0, checkInstant("sleep", "at", at));
+    const until = checkInstant("sleep", "at", at);
+    const signal = checkWait("sleep", options);
+    const scope = currentScope();
+    return asWait(scope, signal, sleepUntilLater(until, scope, signal));
   } catch (error) {
     return Promise.reject(error);
   }
+}
+
+async function sleepUntilLater(until: number, scope: Scope, signal: AbortSignal | undefined): Promise<void> {
+  // The alarm is exact to the ms only, and the system's clock may have been set back meanwhile.
+  do await startSleep(armAt, until, openScope(scope), signal); while (Date.now() < until);
 }
 
 /**
