@@ -1,12 +1,13 @@
 /**
- * Why does a whole application stop while one file is read?
+ * Why does a whole application freeze while it reads one file?
  *
  * ```sh
  * deno run --allow-read=responsiveness.tmp --allow-write=responsiveness.tmp examples/01_responsiveness.ts
  * ```
  *
- * You will see a heart: a timer that beats every 25 ms when the thread is free. It stops while a file is read again and again the blocking way, which
- * keeps the thread (█), and goes on while the same is done with `await`, which gives the thread back and waits (░).
+ * You will see a heartbeat: a timer that beats every 25 ms while the thread is free. First the program reads a file
+ * again and again with a blocking call, which holds the thread (█): the heartbeat stops. Then it does the same with
+ * `await`, which releases the thread while it waits (░): the heartbeat continues.
  *
  * @module
  */
@@ -15,18 +16,18 @@ import { run } from "@weft/async";
 import { timeline } from "./_draw.ts";
 
 const FILE = "responsiveness.tmp";
-const DURATION = 400; // ms that each way of reading gets
-const BEAT = 25; // ms from one beat of the heart to the next
+const DURATION = 400; // ms for each way of reading
+const BEAT = 25; // ms from one beat to the next
 
 const beats: number[] = [];
 let reads = 0;
 
-/** Nothing else can run before it returns. */
+/** Blocks: nothing else can run until it returns. */
 function readBlocking(until: number): void {
   for (; performance.now() < until; reads++) Deno.readFileSync(FILE);
 }
 
-/** At each `await` it gives the thread back, until the data is there. */
+/** Releases the thread at each `await` until the data has arrived. */
 async function readAwaiting(until: number): Promise<void> {
   for (; performance.now() < until; reads++) await Deno.readFile(FILE);
 }
@@ -41,7 +42,7 @@ async function watch(label: string, kind: "work" | "wait", read: (until: number)
   return { label, spans: [{ from, to, kind }] };
 }
 
-// `run`, so that Ctrl-C removes the file too: program 11 is about it.
+// With `run`, Ctrl-C removes the file too; program 11 is about it.
 await run(async () => {
   await Deno.writeFile(FILE, new Uint8Array(4_000_000));
   const heart = setInterval(() => beats.push(performance.now()), BEAT);
@@ -51,7 +52,7 @@ await run(async () => {
       await watch("await readFile", "wait", readAwaiting),
     ];
     const pulse = beats.map((beat) => ({ from: beat, to: beat }));
-    console.log(`\n${timeline([...lanes, { label: "heart", spans: pulse }])}`);
+    console.log(`\n${timeline([...lanes, { label: "heartbeat", spans: pulse }])}`);
   } finally {
     clearInterval(heart);
     await Deno.remove(FILE);

@@ -1,12 +1,12 @@
 /**
- * Which work is IO-bound, which is CPU-bound, and which of the two does `async` help?
+ * What is IO-bound work, what is CPU-bound work, and which of the two does `async` help?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/02_io_bound_cpu_bound.ts
  * ```
  *
- * You will see two async functions. One waits for a server: the processor has nothing to do, and the heart beats. The
- * other adds square roots: the processor has nothing else to do, and the heart stands still.
+ * You will see two async functions. One waits for a server: the processor is idle, and the heartbeat continues. The
+ * other adds square roots: the processor is busy all the time, and the heartbeat stops.
  *
  * @module
  */
@@ -14,9 +14,9 @@
 import { sleep } from "@weft/async";
 import { bars, formatMs } from "./_draw.ts";
 
-const ANSWER = 300; // ms that the server takes
+const ANSWER = 300; // ms that the server takes to answer
 const ROOTS = 100_000_000;
-const BEAT = 25; // ms from one beat of the heart to the next
+const BEAT = 25; // ms from one beat to the next
 
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async () => {
   await sleep(ANSWER);
@@ -28,7 +28,7 @@ async function ioBound(): Promise<string> {
   return await response.text();
 }
 
-// The word `async` does not help it: there is nothing to wait for.
+// The word `async` does not help here: there is nothing to wait for.
 // deno-lint-ignore require-await
 async function cpuBound(): Promise<number> {
   let sum = 0;

@@ -5,8 +5,9 @@
  * deno run examples/03_concurrency_parallelism.ts
  * ```
  *
- * You will see the same two jobs one after the other; concurrently, in turns on one thread, which ends no sooner; in
- * parallel, on two threads at the same instant, which takes half the time where two processors are free.
+ * You will see the same two jobs three times: one after the other; concurrently, taking turns on one thread, which
+ * finishes no sooner; and in parallel, on two threads at the same instant, which takes half the time if two processors
+ * are free.
  *
  * @module
  */
@@ -17,7 +18,7 @@ import { type Lane, timeline } from "./_draw.ts";
 const PARTS = 4;
 const ROOTS = 80_000_000;
 
-/** Computes one part of a job, and tells when it did, by the clock that all threads share. */
+/** Computes one part of a job, and records when, on the clock that all threads share. */
 function addRoots(count: number) {
   const from = Date.now();
   let sum = 0;
@@ -29,13 +30,13 @@ async function onThisThread(label: string): Promise<Lane> {
   const spans = [];
   for (let part = 0; part < PARTS; part++) {
     spans.push(addRoots(ROOTS));
-    await yieldNow(); // lets the other job have its turn
+    await yieldNow(); // lets the other job take its turn
   }
   return { label, spans };
 }
 
 async function onAnotherThread(label: string): Promise<Lane> {
-  // The code as text, so that this file is enough; mostly it is a module: new URL("./job.ts", import.meta.url).
+  // The code is text to keep all in this file; usually it is a module: new URL("./job.ts", import.meta.url).
   const code = `postMessage(Array.from({ length: ${PARTS} }, () => (${addRoots})(${ROOTS})))`;
   const worker = new Worker(URL.createObjectURL(new Blob([code])), { type: "module" });
   const spans = await new Promise<Lane["spans"]>((resolve) => worker.onmessage = ({ data }) => resolve(data));
@@ -43,7 +44,7 @@ async function onAnotherThread(label: string): Promise<Lane> {
   return { label, spans };
 }
 
-/** Shifts lanes so that the first begins at 0. */
+/** Shifts the lanes so that the first one begins at 0. */
 function fromZero(lanes: readonly Lane[]): Lane[] {
   const zero = Math.min(...lanes.flatMap(({ spans }) => spans.map(({ from }) => from)));
   return lanes.map((lane) => ({
@@ -52,7 +53,7 @@ function fromZero(lanes: readonly Lane[]): Lane[] {
   }));
 }
 
-await yieldNow(); // the first one of a program takes longer
+await yieldNow(); // the first call in a program takes longer
 const sequential = [await onThisThread("one by one  A"), await onThisThread("            B")];
 const concurrent = await gather([() => onThisThread("concurrent  A"), () => onThisThread("            B")]);
 const parallel = await gather([() => onAnotherThread("parallel    A"), () => onAnotherThread("            B")]);

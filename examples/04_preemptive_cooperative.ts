@@ -1,13 +1,14 @@
 /**
- * Who decides when one piece of work stops so that another can go on?
+ * Who decides when one piece of work pauses so that another can continue?
  *
  * ```sh
  * deno run examples/04_preemptive_cooperative.ts
  * ```
  *
- * You will see a long computation beside a heart, three times. Cooperative: async functions share a thread, and switch
- * at `await` only; one that never awaits stops all others. Preemptive: the operating system slices the time of threads;
- * the same greedy loop in a worker needs no `await`, and disturbs nobody.
+ * You will see a long computation next to a heartbeat, three times. Cooperative: async functions share one thread and
+ * switch only at an `await`, so a function that never awaits stops all others. Preemptive: the operating system divides
+ * the time of the processor among threads, so the same greedy loop in a worker needs no `await` and disturbs nothing
+ * else.
  *
  * @module
  */
@@ -16,15 +17,15 @@ import { yieldNow } from "@weft/async";
 import { type Lane, timeline } from "./_draw.ts";
 
 const DURATION = 300; // ms that each computation takes
-const SLICE = 10; // ms that the polite one computes at a time
-const BEAT = 25; // ms from one beat of the heart to the next
+const SLICE = 10; // ms that the polite computation runs at a time
+const BEAT = 25; // ms from one beat to the next
 
-/** Computes as long as it is told, and gives nobody a turn. */
+/** Computes for `ms` milliseconds without letting other code run. */
 function greedy(ms: number): void {
   for (const end = Date.now() + ms; Date.now() < end;);
 }
 
-/** Computes as long, and offers the others a turn after each slice: here we decide to switch. */
+/** Computes for as long, but lets other code run after each slice: here the program decides when to switch. */
 async function polite(ms: number): Promise<void> {
   for (let done = 0; done < ms; done += SLICE) {
     greedy(SLICE);
@@ -32,7 +33,7 @@ async function polite(ms: number): Promise<void> {
   }
 }
 
-/** Computes on a thread of its own: the operating system decides when each of the two runs. */
+/** Computes on its own thread: the operating system decides when each of the two threads runs. */
 async function preempted(ms: number): Promise<void> {
   const code = `(${greedy})(${ms}); postMessage("done")`;
   const worker = new Worker(URL.createObjectURL(new Blob([code])), { type: "module" });
@@ -48,7 +49,7 @@ async function watch(label: string, compute: (ms: number) => void | Promise<void
   await compute(DURATION);
   clearInterval(heart);
   console.log(`${label}: ${beats.length} beats`);
-  return [{ label, spans: [{ from: 0, to: now() }] }, { label: "  heart", spans: beats }];
+  return [{ label, spans: [{ from: 0, to: now() }] }, { label: "  heartbeat", spans: beats }];
 }
 
 const lanes = [

@@ -1,15 +1,15 @@
 /**
- * Only one async function runs at a time, so can an update get lost?
+ * Only one async function runs at a time, so can an update still be lost?
  *
  * ```sh
  * deno run --allow-read=lost_update.tmp --allow-write=lost_update.tmp examples/07_lost_update.ts
  * ```
  *
- * You will see twenty tasks add 1 to a number in a file, and lose nearly all of it: each of them awaits between its read
- * and its write, and there another one reads the same number. With a `Lock` they do it one at a time.
+ * You will see twenty tasks add 1 to a number in a file and lose nearly all of the additions. Each task awaits between
+ * its read and its write, and meanwhile other tasks read the same number. With a `Lock` they do it one at a time.
  *
- * No thread is needed to lose an update, and no `Atomics` helps: between two awaits a function cannot be interrupted, at
- * an `await` everything may change.
+ * An update can be lost on a single thread, and `Atomics` does not help: between two awaits a function cannot be
+ * interrupted, but at an `await` anything may change.
  *
  * @module
  */
@@ -25,7 +25,7 @@ async function addOne(): Promise<void> {
   await Deno.writeTextFile(FILE, `${read + 1}`);
 }
 
-/** Lets all tasks take the step once; returns what the number is then. */
+/** Runs the step once in each task; returns the final number. */
 async function inTasks(step: () => Promise<void>): Promise<number> {
   await Deno.writeTextFile(FILE, "0");
   await gather(Array.from({ length: TASKS }, () => step));

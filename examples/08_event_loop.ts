@@ -5,9 +5,9 @@
  * deno run --allow-net=127.0.0.1 examples/08_event_loop.ts
  * ```
  *
- * You will see each step told as it happens: tasks are queued; the loop runs one after the other, each until its first
- * `await`; what they wait for is handed to the system; the loop sleeps until the system tells it what is ready; then it
- * queues who waited for that, who goes on. B asks last, and is answered first.
+ * You will see each step as it happens. Tasks are queued; the loop runs them one after the other, each until its first
+ * `await`, and passes their requests to the system; it sleeps until the system has an answer; then it queues the task
+ * that waits for the answer, and that task continues. B asks last, and is answered first.
  *
  * @module
  */
@@ -15,7 +15,7 @@
 import { createTask, sleep } from "@weft/async";
 import { table } from "./_draw.ts";
 
-/** A server that answers after as many ms as the path says. */
+/** A server that answers after the number of ms in the path. */
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
   await sleep(Number(new URL(url).pathname.slice(1)));
   return new Response("answer");
@@ -27,10 +27,10 @@ const note = (who: string, what: string) => steps.push([steps.length + 1, who, w
 async function ask(name: string, ms: number): Promise<string> {
   note(name, "runs until its await: asks the server");
   const answer = fetch(`http://127.0.0.1:${server.addr.port}/${ms}`).then((response) => response.text());
-  note("loop", `hands the question of ${name} to the system`);
-  answer.then(() => note("loop", `is told that the answer to ${name} is here, and queues ${name}`));
+  note("loop", `passes the request of ${name} to the system`);
+  answer.then(() => note("loop", `gets the answer to ${name} from the system, and queues ${name}`));
   const text = await answer;
-  note(name, `goes on behind its await, with "${text}"`);
+  note(name, `continues after its await, with "${text}"`);
   return text;
 }
 
@@ -38,12 +38,12 @@ const a = createTask(() => ask("A", 300));
 note("main", "has queued A");
 const b = createTask(() => ask("B", 100));
 note("main", "has queued B, and runs until its await: waits for A");
-// Has its turn when no task can go on.
-setImmediate(() => note("loop", "finds nothing to run, and sleeps until the system wakes it"));
+// Runs when no task can continue.
+setImmediate(() => note("loop", "has nothing to run, and sleeps until the system wakes it"));
 await a;
-note("main", `goes on behind its await for A, and awaits B, which is ${b.state}`);
+note("main", `continues after its await for A, and awaits B, which is ${b.state}`);
 await b;
-note("main", "goes on behind its await for B");
+note("main", "continues after its await for B");
 await server.shutdown();
 
 console.log(table(steps, { align: "rll" }));

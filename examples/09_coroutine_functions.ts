@@ -1,15 +1,15 @@
 /**
- * How can a function pause in the middle, and go on later where it was?
+ * How can a function pause in the middle and continue later at the same place?
  *
  * ```sh
  * deno run --allow-read=coroutine.tmp --allow-write=coroutine.tmp examples/09_coroutine_functions.ts
  * ```
  *
  * You will see an async function (asyncio: coroutine function) pause at each `await`, and resume there with its
- * variables as they were. While it is paused, its caller goes on.
+ * variables unchanged. While it is paused, its caller continues.
  *
- * In Python a call makes a coroutine that has not begun. Here a call runs at once, up to the first `await`; what has not
- * begun is a function, and so this package takes functions: `createTask(() => count(file))`.
+ * In Python a call creates a coroutine that has not started. Here a call starts at once and runs up to the first
+ * `await`. So this package takes functions, which have not started: `createTask(() => count(file))`.
  *
  * @module
  */
@@ -22,7 +22,7 @@ const FILE = "coroutine.tmp";
 async function count(file: Deno.FsFile): Promise<number> {
   const chunk = new Uint8Array(4);
   let bytes = 0;
-  console.log("  count runs, as soon as it is called");
+  console.log("  count starts as soon as it is called");
   for (;;) {
     console.log(`  count pauses at its await, bytes = ${bytes}`);
     const length = await file.read(chunk);
@@ -39,8 +39,8 @@ await run(async () => {
     const later = () => count(file);
     console.log("main has a function, and nothing has run");
     const promise = later();
-    console.log("main goes on while count is paused, and has a promise of what it will return");
-    console.log("main pauses too, until the promise is kept");
+    console.log("main continues while count is paused, and has a promise of its result");
+    console.log("main pauses too, until the promise is fulfilled");
     const bytes = await promise;
     console.log(`main resumes: ${bytes} bytes`);
   } finally {

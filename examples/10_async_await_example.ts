@@ -1,12 +1,13 @@
 /**
- * What do `async` and `await` do, in which order?
+ * What do `async` and `await` do, and in which order?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/10_async_await_example.ts
  * ```
  *
- * You will see three requests, each begun when the one before is answered. It reads like a program that blocks, with
- * `try` and loops as ever, and takes as long as all three together; but the thread is free while they wait.
+ * You will see three requests, each of which begins when the one before is answered. The code reads like a blocking
+ * program, with the usual `try` and loops, and it takes as long as the three requests together; but the thread is free
+ * while they wait.
  *
  * @module
  */
@@ -14,13 +15,13 @@
 import { sleep } from "@weft/async";
 import { formatMs, type Lane, timeline } from "./_draw.ts";
 
-/** A server that answers after as many ms as the path says. */
+/** A server that answers after the number of ms in the path. */
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
   await sleep(Number(new URL(url).pathname.slice(1)));
   return new Response("answer");
 });
 
-/** Asks the server, and tells when. */
+/** Asks the server, and records when. */
 async function get(label: string, ms: number): Promise<Lane> {
   console.log(`${label} begins`);
   const from = performance.now();

@@ -5,9 +5,9 @@
  * deno run --allow-net=127.0.0.1 examples/11_run.ts
  * ```
  *
- * You will see `run` call the main function and hand back what it returns. Run it again, and press Ctrl-C before the
- * last answer: the wait ends, main cleans up, the server finishes its answer, and only then the program ends, with status
- * 130 (`echo $?`). A second Ctrl-C ends it on the spot, as the first would without `run`.
+ * You will see `run` call the main function and return its result. Run the program again, and press Ctrl-C before the
+ * last answer: the wait ends, main cleans up, the server finishes its answer, and only then the program ends, with
+ * status 130 (`echo $?`). A second Ctrl-C ends it at once, as the first one would without `run`.
  *
  * @module
  */
@@ -15,13 +15,13 @@
 import { run, sleep } from "@weft/async";
 import { formatMs, type Lane, timeline } from "./_draw.ts";
 
-/** A server that answers after as many ms as the path says. */
+/** A server that answers after the number of ms in the path. */
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
   await sleep(Number(new URL(url).pathname.slice(1)));
   return new Response("answer");
 });
 
-/** Asks the server, and tells when. An abort of the signal ends the wait. */
+/** Asks the server, and records when. An abort of the signal ends the wait. */
 async function get(label: string, ms: number, signal: AbortSignal): Promise<Lane> {
   console.log(`${label} begins`);
   const from = performance.now();

@@ -1,13 +1,13 @@
 /**
- * How does a program begin something, and go on without waiting for it?
+ * How does a program start work and continue without waiting for it?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/12_create_task_example.ts
  * ```
  *
- * You will see the three requests as tasks. Each is scheduled as soon as possible: it begins when main pauses at its next
- * `await`, not before. All three wait at the same time, so that they take as long as the longest. A fourth task that
- * nobody awaits is cancelled by `run` when main ends.
+ * You will see the three requests as tasks. Each task is scheduled to run as soon as possible: it begins when main
+ * pauses at its next `await`, not before. All three wait at the same time, so together they take as long as the longest
+ * one. Nothing awaits a fourth task; `run` cancels it when main ends.
  *
  * @module
  */
@@ -15,13 +15,13 @@
 import { createTask, run, sleep, sleepForever } from "@weft/async";
 import { formatMs, type Lane, timeline } from "./_draw.ts";
 
-/** A server that answers after as many ms as the path says. */
+/** A server that answers after the number of ms in the path. */
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
   await sleep(Number(new URL(url).pathname.slice(1)));
   return new Response("answer");
 });
 
-/** Asks the server, and tells when. */
+/** Asks the server, and records when. */
 async function get(label: string, ms: number, signal: AbortSignal): Promise<Lane> {
   console.log(`${label} begins`);
   const from = performance.now();
@@ -36,7 +36,7 @@ async function main(): Promise<Lane[]> {
   const second = createTask((signal) => get("second", 100, signal));
   const third = createTask((signal) => get("third", 200, signal));
   createTask(() => sleepForever().finally(() => console.log("the fourth task is cancelled")));
-  console.log("main has created the tasks, none has begun");
+  console.log("main has created the tasks; none has begun");
   return [await first, await second, await third];
 }
 

@@ -1,13 +1,13 @@
 /**
- * How do I do several things at once, and have all their results?
+ * How do I do several things at once and get all their results?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/13_gather.ts
  * ```
  *
- * You will see `gather` begin the three requests, and return their results in the order given, whichever came first. Then
- * one of them fails: the other two are cut short, `gather` waits until they have ended, and throws. No task is left
- * behind.
+ * You will see `gather` start the three requests and return their results in the order given, whichever came first.
+ * Then one of them fails: `gather` aborts the other two, waits until they have ended, and throws. No request keeps
+ * running.
  *
  * @module
  */
@@ -15,14 +15,14 @@
 import { gather, isCancellation, run, sleep } from "@weft/async";
 import { type Lane, timeline } from "./_draw.ts";
 
-/** A server that answers after as many ms as the path says; it knows no other path. */
+/** A server that answers after the number of ms in the path, and with 404 if there is none. */
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
   const ms = Number(new URL(url).pathname.slice(1));
   await sleep(ms || 0);
   return new Response("answer", { status: ms ? 200 : 404 });
 });
 
-/** Asks the server, and tells when. */
+/** Asks the server, and records when. */
 async function get(label: string, path: number | string, signal: AbortSignal): Promise<Lane> {
   const from = performance.now();
   try {
@@ -32,7 +32,7 @@ async function get(label: string, path: number | string, signal: AbortSignal): P
     console.log(`${label} has its answer`);
     return { label, spans: [{ from, to: performance.now(), kind: "wait" }] };
   } catch (error) {
-    console.log(`${label} ${signal.aborted ? "is cut short" : "fails"}`);
+    console.log(`${label} ${signal.aborted ? "is cancelled" : "fails"}`);
     throw error;
   }
 }
@@ -51,7 +51,7 @@ async function main(): Promise<void> {
       (signal) => get("third", 200, signal),
     ]);
   } catch (error) {
-    if (isCancellation(error)) throw error; // that would be Ctrl-C
+    if (isCancellation(error)) throw error; // Ctrl-C, not a failure
     console.log(`gather throws "${error}"`);
   }
 }

@@ -1,13 +1,13 @@
 /**
- * How do I use each result as soon as it is there?
+ * How do I use each result as soon as it arrives?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/14_as_completed.ts
  * ```
  *
- * You will see the three requests begin together, and a loop that has each answer when it comes, the quickest first;
- * `gather` would keep them all until the last is there. Then the same loop leaves after the first answer: the other two
- * requests are cut short, and have ended before the program goes on behind the loop.
+ * You will see the three requests begin together, and a loop that gets each answer when it arrives, the fastest first;
+ * `gather` would keep them all until the last one arrives. Then the same loop ends after the first answer: the other
+ * two requests are cancelled, and have ended before the program continues after the loop.
  *
  * @module
  */
@@ -15,13 +15,13 @@
 import { asCompleted, run, sleep } from "@weft/async";
 import { type Lane, timeline } from "./_draw.ts";
 
-/** A server that answers after as many ms as the path says. */
+/** A server that answers after the number of ms in the path. */
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
   await sleep(Number(new URL(url).pathname.slice(1)));
   return new Response("answer");
 });
 
-/** Asks the server, and tells when. */
+/** Asks the server, and records when. */
 async function get(label: string, ms: number, signal: AbortSignal): Promise<Lane> {
   const from = performance.now();
   try {
@@ -29,7 +29,7 @@ async function get(label: string, ms: number, signal: AbortSignal): Promise<Lane
     await response.text();
     return { label, spans: [{ from, to: performance.now(), kind: "wait" }] };
   } catch (error) {
-    console.log(`${label} ${signal.aborted ? "is cut short" : "fails"}`);
+    console.log(`${label} ${signal.aborted ? "is cancelled" : "fails"}`);
     throw error;
   }
 }
@@ -43,16 +43,16 @@ const requests = [
 async function main(): Promise<void> {
   const lanes: Lane[] = [];
   for await (const lane of asCompleted(requests)) {
-    console.log(`the loop has the answer to ${lane.label}`);
+    console.log(`the loop gets the answer to ${lane.label}`);
     lanes.push(lane);
   }
   console.log(`${timeline(lanes)}\n`);
 
   for await (const lane of asCompleted(requests)) {
-    console.log(`the loop has the answer to ${lane.label}, and that is enough`);
+    console.log(`the loop gets the answer to ${lane.label}, and ends`);
     break;
   }
-  console.log("behind the loop");
+  console.log("after the loop");
 }
 
 await run(main);

@@ -1,13 +1,13 @@
 /**
- * How does `await` wait for something that comes from a callback?
+ * How does `await` wait for a result that comes from a callback?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/15_future.ts
  * ```
  *
- * You will see two tasks wait for one `Future`: a place for a result that is not there yet. The event loop is told of a
- * message on a socket and calls our callback, which sets the result; that queues whoever waits, and they go on when the
- * callback has ended. A task is a future as well: its result is what its function returns.
+ * You will see two tasks wait for one `Future`: a placeholder for a result that is not there yet. When a message
+ * arrives on a socket, the event loop calls our callback, which sets the result. This queues the waiting tasks, and
+ * they continue when the callback has ended. A task is a future as well: its result is what its function returns.
  *
  * @module
  */
@@ -27,21 +27,21 @@ async function main(): Promise<void> {
   socket.addEventListener("message", ({ data }) => {
     console.log(`callback: sets the result "${data}"`);
     message.setResult(data);
-    console.log(`callback: has ended, and the future is ${message.state}`);
-  }, { once: true }); // a result is set once
-  // Comes last, also when there was no connection.
+    console.log(`callback: ends; the future is ${message.state}`);
+  }, { once: true }); // a result can be set only once
+  // Called last, even if there was no connection.
   socket.onclose = ({ code }) => {
     if (!message.done) message.setException(new Error(`Closed with code ${code} before a message came`));
     closed.setResult(code);
   };
 
   async function wait(name: string): Promise<void> {
-    console.log(`${name}: waits, the future is ${message.state}`);
-    console.log(`${name}: goes on with "${await message}"`);
+    console.log(`${name}: waits; the future is ${message.state}`);
+    console.log(`${name}: continues with "${await message}"`);
   }
 
   await gather([() => wait("task A"), () => wait("task B")]);
-  console.log(`main: awaits it again, and has "${await message}" at once`);
+  console.log(`main: awaits it again, and gets "${await message}" at once`);
 
   socket.close(1000);
   console.log(`main: closed with code ${await closed}`);

@@ -5,9 +5,9 @@
  * deno run --allow-net=127.0.0.1 examples/16_yield_now.ts
  * ```
  *
- * You will see a computation beside a task that asks a server again and again. `await null` lets only those go on who are
- * ready: no answer comes. `yieldNow()` lets the loop look at timers and IO. That takes time, so with a budget it does it
- * only when that many ms have gone since the last time: fewer answers, more steps.
+ * You will see a computation next to a task that asks a server again and again. `await null` lets other code run only
+ * if it is ready: no answer arrives. `yieldNow()` lets the loop check timers and IO. That takes time, so with a budget
+ * it does so only if that many ms have passed since the last time: fewer answers, more steps.
  *
  * @module
  */
@@ -18,7 +18,7 @@ import { type Lane, timeline } from "./_draw.ts";
 const DURATION = 250; // ms that each computation takes
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => new Response("answer"));
 
-/** Asks the server until it is cancelled. */
+/** Asks the server again and again, until it is cancelled. */
 async function ask(signal: AbortSignal, onAnswer: () => void): Promise<void> {
   for (;;) {
     const response = await fetch(`http://127.0.0.1:${server.addr.port}`, { signal });

@@ -1,12 +1,12 @@
 /**
- * How do I start tasks as I go, and know that none is left behind?
+ * How do I start tasks as I go and make sure that all of them have ended?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/17_task_group.ts
  * ```
  *
- * You will see a group follow the links of a small site, a task a page, and end when all its tasks have ended. Then one
- * page is broken: that task fails, which aborts the others (×), and the group throws when these have ended.
+ * You will see a group follow the links of a small site, with one task per page, and end when all its tasks have ended.
+ * Then one page is broken: its task fails, which aborts the others (×), and the group throws when they have ended.
  *
  * @module
  */
@@ -28,11 +28,11 @@ const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, asy
   return page ? Response.json(page.links) : new Response("unknown", { status: 404 });
 });
 
-/** Visits all pages that can be reached from the first, each once, and draws when. */
+/** Visits each page that can be reached from the first one, once, and draws when. */
 async function crawl(first: string): Promise<void> {
   const visits = new Map<string, Lane["spans"][number][]>();
   const visit = async (path: string, group: TaskGroup, signal: AbortSignal): Promise<void> => {
-    if (visits.has(path)) return; // another link has led there
+    if (visits.has(path)) return; // another link led there first
     visits.set(path, []);
     const from = performance.now();
     let kind: "wait" | "fail" = "fail";

@@ -1,12 +1,12 @@
 /**
- * How is a task cancelled, and what does it see of that?
+ * How is a task cancelled, and how does it notice?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/18_cancellation.ts
  * ```
  *
- * You will see two tasks cancelled while they wait. The wait rejects, also one that was given no signal; `finally` runs,
- * and the task has ended. The second task catches the cancellation and wants to go on, in vain: its scope is aborted, not
+ * You will see two tasks cancelled while they wait. The wait rejects, even a wait without a signal; `finally` runs, and
+ * the task ends. The second task catches the cancellation and tries to continue, in vain: its scope is aborted, not
  * just one of its waits, so the next wait rejects too.
  *
  * @module
@@ -14,7 +14,7 @@
 
 import { AsyncEvent, createTask, currentSignal, run, sleepForever, wait } from "@weft/async";
 
-/** A server that sends a part at once, and the next one never. */
+/** A server that sends one part at once, and never the next one. */
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
   const parts = new ReadableStream<Uint8Array>({ start: (stream) => stream.enqueue(new Uint8Array(1000)) });
   return new Response(parts);
@@ -25,14 +25,14 @@ const arrived = new AsyncEvent();
 async function download(): Promise<void> {
   let bytes = 0;
   try {
-    // `fetch` knows nothing of scopes, so it is given the signal of this one.
+    // `fetch` knows nothing about scopes, so it needs the signal of this one.
     const response = await fetch(`http://127.0.0.1:${server.addr.port}`, { signal: currentSignal() });
     for await (const part of response.body!) {
       bytes += part.length;
       arrived.set();
     }
   } finally {
-    console.log(`download: cleans up, after ${bytes} bytes`);
+    console.log(`download: cleans up after ${bytes} bytes`);
   }
 }
 
@@ -43,7 +43,7 @@ async function stubborn(): Promise<void> {
     console.log(`stubborn: catches "${reason}", and waits again`);
   }
   await sleepForever();
-  console.log("stubborn: is never here");
+  console.log("stubborn: never gets here");
 }
 
 await run(async () => {

@@ -1,12 +1,13 @@
 /**
- * How does work that must not stop in the middle survive a cancellation?
+ * How does work that must not stop halfway survive a cancellation?
  *
  * ```sh
  * deno run --allow-read=shield.tmp --allow-write=shield.tmp examples/19_shield.ts
  * ```
  *
- * You will see a task that pays by two entries in a file: it takes from one account, then gives to another. Cancelled in
- * between it leaves half a payment. Under `shield` the second entry is written too; the task is cancelled after it.
+ * You will see a task that makes a payment with two entries in a file: it takes from one account, then gives to
+ * another. A cancellation in between leaves half a payment. Under `shield` the task writes the second entry too, and is
+ * cancelled after it.
  *
  * @module
  */
@@ -19,18 +20,18 @@ const half = new AsyncEvent();
 async function pay(): Promise<void> {
   await Deno.writeTextFile(FILE, "Ada -5", { append: true });
   half.set();
-  await sleep(50); // the bank thinks
+  await sleep(50); // the bank takes its time
   await Deno.writeTextFile(FILE, ", Bob +5", { append: true });
 }
 
-/** Cancels the work when the payment is half done; returns what is in the file then. */
+/** Cancels the work when the payment is half done; returns what is in the file after that. */
 async function cancelHalfway(work: () => Promise<void>): Promise<string> {
   await Deno.writeTextFile(FILE, "");
   half.clear();
   const task = createTask(work);
   await half.wait();
   task.cancel();
-  await shield(() => wait([task])); // also after a Ctrl-C: the file is removed when nobody writes to it any more
+  await shield(() => wait([task])); // even after Ctrl-C: nothing may write to the file once it is removed
   return `${await Deno.readTextFile(FILE)} (the task is ${task.state})`;
 }
 
@@ -39,7 +40,7 @@ await run(async () => {
     console.log(`unprotected: ${await cancelHalfway(pay)}`);
     console.log(`in a shield: ${await cancelHalfway(async () => {
       await shield(pay);
-      throwIfCancelled(); // as any wait would: behind the shield the cancellation is seen
+      throwIfCancelled(); // sees the cancellation, as any wait after the shield does
     })}`);
   } finally {
     await Deno.remove(FILE);

@@ -1,13 +1,13 @@
 /**
- * How do I wait no longer than I want to?
+ * How do I limit the time that something may take?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/20_timeouts.ts
  * ```
  *
- * You will see requests with a deadline. What is not done by then is cut short (×): `timeout` throws, `moveOnAfter` goes
- * on without a result. A deadline holds for everything inside, however deep: the last one is for a whole series, of which
- * it keeps what was done in time.
+ * You will see requests with a deadline. A request that is not done by then is cut short (×): `timeout` throws,
+ * `moveOnAfter` continues without a result. A deadline applies to everything inside the block, however deep: the last
+ * one is for a whole series, which keeps the answers that arrived in time.
  *
  * @module
  */
@@ -15,7 +15,7 @@
 import { isCancellation, moveOnAfter, run, sleep, timeout, TimeoutError } from "@weft/async";
 import { type Lane, timeline } from "./_draw.ts";
 
-/** A server that answers after as many ms as the path says. */
+/** A server that answers after the number of ms in the path. */
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
   await sleep(Number(new URL(url).pathname.slice(1)));
   return new Response("answer");
@@ -23,7 +23,7 @@ const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, asy
 
 const lanes: Lane[] = [];
 
-/** Asks the server, and notes when. */
+/** Asks the server, and records when. */
 async function get(label: string, ms: number, signal: AbortSignal): Promise<string> {
   const from = performance.now();
   let kind: "wait" | "fail" = "fail";
@@ -42,7 +42,7 @@ await run(async () => {
   try {
     await timeout(300, (signal) => get("slow", 500, signal));
   } catch (error) {
-    if (isCancellation(error) || !(error instanceof TimeoutError)) throw error; // a deadline further out, or a failure
+    if (isCancellation(error) || !(error instanceof TimeoutError)) throw error; // an outer deadline, or a failure
     console.log(`slow: ${error.message}`);
   }
   console.log(`slow again: ${await moveOnAfter(300, (signal) => get("slow again", 500, signal))}`);

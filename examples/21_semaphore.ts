@@ -1,12 +1,12 @@
 /**
- * How do I keep many tasks from doing the same thing all at once?
+ * How do I limit how many tasks do the same thing at once?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/21_semaphore.ts
  * ```
  *
- * You will see nine requests to a server that is to have three at a time. All begin together; a semaphore with three
- * permits lets three through, and whoever is done passes the permit on to who has waited longest.
+ * You will see nine requests to a server that should handle only three at a time. All begin together; a semaphore with
+ * three permits lets three through. Each request that is done releases its permit to the longest-waiting one.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { type Lane, timeline } from "./_draw.ts";
 let busy = 0;
 let most = 0;
 
-/** A server that counts how many requests it has at once. */
+/** A server that counts how many requests it handles at once. */
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async () => {
   most = Math.max(most, ++busy);
   await sleep(100);
@@ -27,7 +27,7 @@ const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, asy
 
 const semaphore = new Semaphore(3);
 
-/** Asks the server, and tells when it waited for a permit, and when it worked. */
+/** Asks the server; records when it waited for a permit, and when for the answer. */
 async function get(label: string, signal: AbortSignal): Promise<Lane> {
   const from = performance.now();
   using _permit = await semaphore.acquire();
@@ -40,6 +40,6 @@ async function get(label: string, signal: AbortSignal): Promise<Lane> {
 await run(async () => {
   const labels = Array.from({ length: 9 }, (_, i) => `request ${i + 1}`);
   const lanes = await gather(labels.map((label) => (signal: AbortSignal) => get(label, signal)));
-  console.log(`${timeline(lanes)}\nthe server had ${most} requests at once`);
+  console.log(`${timeline(lanes)}\nthe server handled at most ${most} requests at once`);
 });
 await server.shutdown();

@@ -1,13 +1,13 @@
 /**
- * How do a few workers share the work of many?
+ * How do a few workers share many items of work?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/22_queue.ts
  * ```
  *
- * You will see three workers take nine requests from a queue, each the next one when it is done with the last. Main puts
- * them there, and has to wait when four are in the queue already, so that it never runs far ahead. When it has put the
- * last one it shuts the queue down: the workers take what is left, and their loops end.
+ * You will see three workers take nine requests from a queue; each worker takes the next one when it is done with the
+ * last. Main puts the requests into it, and waits while four are in it, so that main never gets far ahead. After the
+ * last one it shuts the queue down: the workers take the remaining requests, and their loops end.
  *
  * @module
  */
@@ -15,7 +15,7 @@
 import { gather, Queue, run, sleep } from "@weft/async";
 import { type Lane, timeline } from "./_draw.ts";
 
-/** A server that answers after as many ms as the path says. */
+/** A server that answers after the number of ms in the path. */
 const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async ({ url }) => {
   await sleep(Number(new URL(url).pathname.slice(1)));
   return new Response("answer");
@@ -24,7 +24,7 @@ const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, asy
 const REQUESTS = [100, 400, 200, 500, 100, 200, 300, 300, 300]; // ms that each takes
 const queue = new Queue<number>(4);
 
-/** Asks the server for one item after the other, until there are none; tells when, and for which. */
+/** Asks the server for one item after the other, until none is left; records when, and for which. */
 async function work(label: string, signal: AbortSignal): Promise<Lane> {
   const from = performance.now();
   const done: number[] = [];

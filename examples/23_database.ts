@@ -1,13 +1,13 @@
 /**
- * How much sooner is a database done when it is asked many things at once?
+ * How much time do concurrent database queries save?
  *
  * ```sh
  * deno run --unstable-kv --allow-net=127.0.0.1 --allow-read=database.kv --allow-write=database.kv examples/23_database.ts
  * ```
  *
- * You will see the same puts and gets one by one and at once: on Deno KV in a file, then on the same KV behind a server
- * that is 5 ms away. One by one, each waits for the one before, and all the ways there and back add up. At once they
- * overlap: the further away the database, the more is gained.
+ * You will see the same puts and gets one by one and at once: first on Deno KV in a file, then on the same KV behind a
+ * server that is 5 ms away. One by one, each waits for the one before, and all the round trips add up. At once, they
+ * overlap: the farther away the database is, the more time is saved.
  *
  * @module
  */
@@ -17,15 +17,15 @@ import { type Bar, bars, formatMs } from "./_draw.ts";
 
 type Work = (key: string) => Promise<unknown>;
 const FILE = "database.kv";
-const DISTANCE = 5; // ms there and back
+const DISTANCE = 5; // ms for a round trip
 const keys = Array.from({ length: 100 }, (_, i) => `entry${i}`);
 
-/** Does the work for all keys, one by one and at once. */
+/** Does the work for all keys, first one by one, then at once. */
 async function measure(name: string, work: Work): Promise<Bar[]> {
   const start = performance.now();
   for (const key of keys) await work(key);
   const oneByOne = performance.now() - start;
-  // No more than 32 are under way, so that the server is not flooded.
+  // At most 32 run at a time, so that they do not flood the server.
   await gather(keys.map((key) => () => work(key)), { concurrency: 32 });
   const atOnce = performance.now() - start - oneByOne;
   const times = { "one by one": oneByOne, "at once": atOnce };

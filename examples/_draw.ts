@@ -1,17 +1,17 @@
 /**
  * Draws tables, bars and time lines as text, for the examples.
  *
- * Every function returns a string. The width and whether there are colours come
- * from the console; piped, or with `NO_COLOR`, the text is plain.
+ * Every function returns a string. The console determines the width and whether
+ * there are colours; if the output is piped, or with `NO_COLOR`, it is plain text.
  *
  * @module
  */
 
-/** What is drawn on. */
+/** The surface to draw on. */
 export interface Screen {
-  /** How many columns there are. */
+  /** Its width in columns. */
   readonly width: number;
-  /** Whether escape codes for colours are understood. */
+  /** Whether it supports escape codes for colours. */
   readonly color: boolean;
 }
 
@@ -19,10 +19,10 @@ const PLAIN: Screen = { width: 80, color: false };
 const WIDEST = 120;
 const NARROWEST = 40;
 
-/** The console, or a plain page of 80 columns where there is none. */
+/** The console, or a plain page of 80 columns if there is none. */
 export function screen(): Screen {
   if (!Deno.stdout.isTerminal()) return PLAIN;
-  // Some terminals do not know their size, and say zero.
+  // Some terminals do not know their size and report zero.
   const columns = Deno.consoleSize().columns || PLAIN.width;
   const width = Math.min(WIDEST, Math.max(NARROWEST, columns));
   return { width, color: !Deno.noColor };
@@ -30,10 +30,10 @@ export function screen(): Screen {
 
 const CODES = { bold: 1, dim: 2, red: 31, green: 32, yellow: 33, cyan: 36 };
 
-/** The colours there are, and two kinds of weight. */
+/** The available colours, and two text weights. */
 export type Color = keyof typeof CODES;
 
-/** Puts `text` into a colour, if the screen has any. */
+/** Colours `text`, if the screen supports colours. */
 export function paint(
   text: string,
   color: Color | undefined,
@@ -45,16 +45,16 @@ export function paint(
 
 /** Options of {@linkcode table}. */
 export interface TableOptions {
-  /** What stands above the columns. */
+  /** The headings of the columns. */
   header?: readonly string[];
-  /** One letter a column: `l` for left, `r` for right. All are left by default. */
+  /** One letter per column: `l` for left, `r` for right. The default is left. */
   align?: string;
 }
 
 const GAP = "  ";
 const NARROWEST_COLUMN = 8;
 
-/** Lines up rows in columns, and cuts the widest column if there is no room. */
+/** Aligns rows in columns, and shortens the widest column if there is not enough room. */
 export function table(
   rows: readonly (readonly (string | number)[])[],
   { header, align = "" }: TableOptions = {},
@@ -88,14 +88,14 @@ function shrink(widths: number[], width: number): void {
 /** One line of {@linkcode bars}. */
 export interface Bar {
   readonly label: string;
-  /** How long it is, zero or more, in whatever unit. */
+  /** Its length, zero or more, in any unit. */
   readonly value: number;
-  /** What stands behind it; the value by default. */
+  /** The text after the bar. Defaults to the value. */
   readonly text?: string;
   readonly color?: Color;
 }
 
-/** Draws one bar a line, the longest as wide as there is room. */
+/** Draws one bar per line; the longest bar fills the available width. */
 export function bars(items: readonly Bar[], on: Screen = screen()): string {
   const most = Math.max(0, ...items.map(({ value }) => value));
   const lines = items.map((item) => ({
@@ -119,24 +119,24 @@ export function bars(items: readonly Bar[], on: Screen = screen()): string {
   }).join("\n");
 }
 
-/** Some time in a {@linkcode Lane}. */
+/** A period of time in a {@linkcode Lane}. */
 export interface Span {
-  /** When it began, in ms. */
+  /** Its start, in ms. */
   readonly from: number;
-  /** When it ended, in ms, on the same clock. */
+  /** Its end, in ms, on the same clock. */
   readonly to: number;
-  /** `work` is drawn solid (the default), `wait` light, `fail` as crosses. */
+  /** `work` (the default) is drawn solid, `wait` light, `fail` as crosses. */
   readonly kind?: SpanKind;
 }
 
 /** How a {@linkcode Span} is drawn. */
 export type SpanKind = "work" | "wait" | "fail";
 
-/** One line of a {@linkcode timeline}: a task, a request. */
+/** One line of a {@linkcode timeline}, such as a task or a request. */
 export interface Lane {
   readonly label: string;
   readonly spans: readonly Span[];
-  /** What stands at the end of the line. */
+  /** The text at the end of the line. */
   readonly note?: string;
 }
 
@@ -147,8 +147,8 @@ const GLYPHS: Record<SpanKind, readonly [glyph: string, color: Color]> = {
 };
 
 /**
- * Draws lanes above each other on one scale of time, so that one sees what
- * overlaps: the life of tasks or, with one span each, a waterfall of requests.
+ * Draws lanes one below the other on one time scale, which shows what overlaps:
+ * the lifetimes of tasks or, with one span each, a waterfall of requests.
  */
 export function timeline(
   lanes: readonly Lane[],
@@ -198,7 +198,7 @@ function drawCells(cells: readonly (SpanKind | "")[], on: Screen): string {
   return line;
 }
 
-/** `0` on the left, the whole time on the right, half of it in the middle. */
+/** `0` on the left, half of the time in the middle, the whole time on the right. */
 function drawRuler(ms: number, width: number): string {
   const half = formatMs(ms / 2);
   const whole = formatMs(ms);
@@ -207,7 +207,7 @@ function drawRuler(ms: number, width: number): string {
   return left + whole.padStart(width - left.length);
 }
 
-/** A duration as people read it: `83 ms`, `2.4 s`, `3 min 20 s`. */
+/** Formats a duration for people: `83 ms`, `2.4 s`, `3 min 20 s`. */
 export function formatMs(ms: number): string {
   if (ms < 999.5) return `${Math.round(ms)} ms`;
   if (ms < 59_950) return `${(ms / 1000).toFixed(1)} s`;
@@ -221,7 +221,7 @@ interface Columns {
   readonly text: number;
 }
 
-/** Shares the width among label, drawing and text; long labels are cut. */
+/** Divides the width among label, drawing and text; long labels are shortened. */
 function layOut(
   labels: readonly string[],
   texts: readonly string[],
@@ -240,13 +240,13 @@ function lengthOf(text: string): number {
   return [...text].length;
 }
 
-/** Foreign text must not move the cursor or change colours. */
+/** Replaces control characters: foreign text must not move the cursor or change colours. */
 function clean(text: string): string {
   // deno-lint-ignore no-control-regex
   return text.replace(/[\x00-\x1f\x7f-\x9f]/g, "?");
 }
 
-/** Pads or cuts to exactly `width`. */
+/** Pads or shortens `text` to exactly `width`. */
 function fit(
   text: string,
   width: number,

@@ -5,10 +5,10 @@
  * deno run --allow-net=127.0.0.1 examples/connection_pool.ts
  * ```
  *
- * You will see thirty requests answered over four TCP connections, all but one: the server never answers that, so it is
- * given up after a second, and its connection is closed instead of being put back.
+ * You will see thirty requests over four TCP connections, all answered but one. The server never answers that one, so
+ * it is given up after a second, and its connection is closed instead of reused.
  *
- * A `Semaphore` says how many requests may be under way; whoever has a permit takes an idle connection or opens one.
+ * A `Semaphore` limits how many requests run at once; a request with a permit takes an idle connection or opens one.
  *
  * @module
  */
@@ -19,12 +19,12 @@ const HOST = "127.0.0.1";
 const REQUESTS = 30;
 const CONNECTIONS = 4;
 const LIMIT = 1000;
-/** How long the server takes for an answer, in ms. */
+/** How long the server takes to answer, in ms. */
 const WORK = 10;
-/** What it never answers. */
+/** The request that the server never answers. */
 const STUCK = "request 7";
 
-/** One line at a time over TCP. */
+/** Sends and receives lines over TCP, one at a time. */
 class Connection {
   readonly #conn: Deno.TcpConn;
   readonly #decoder = new TextDecoder();
@@ -39,7 +39,7 @@ class Connection {
     for (let sent = 0; sent < bytes.length;) sent += await this.#conn.write(bytes.subarray(sent));
   }
 
-  /** The next line; `undefined` when the other side has closed. */
+  /** The next line; `undefined` if the other side has closed the connection. */
   async read(): Promise<string | undefined> {
     const chunk = new Uint8Array(1024);
     while (!this.#unread.includes("\n")) {
@@ -57,11 +57,11 @@ class Connection {
   }
 }
 
-/** A few connections for many to use. */
+/** A few connections, shared by many requests. */
 class Pool {
   readonly #port: number;
   readonly #permits: Semaphore;
-  // Invariant: those in use and those that are idle are together no more than there are permits.
+  // Invariant: connections in use + idle connections ≤ permits.
   readonly idle: Connection[] = [];
   opened = 0;
 
@@ -80,12 +80,12 @@ class Pool {
     let answer: string | undefined;
     try {
       await connection.write(line);
-      // TCP takes no signal; `waitFor` ends the wait all the same.
+      // A TCP read takes no signal; `waitFor` ends the wait anyway.
       answer = await waitFor(connection.read());
       if (answer === undefined) throw new Error("The server has closed the connection");
       return answer;
     } finally {
-      // In the middle of an answer it is of no use to anybody else.
+      // Without its answer, no other request can use the connection: the answer might still arrive.
       if (answer === undefined) connection.close();
       else this.idle.push(connection);
     }
@@ -101,15 +101,15 @@ class Pool {
   }
 }
 
-/** Answers each line in capitals, after a while. */
+/** Answers each line in capitals, after a delay. */
 class Server {
   readonly #listener = Deno.listen({ hostname: HOST, port: 0 });
   readonly port = this.#listener.addr.port;
   #busy = 0;
-  /** How many requests it has seen at once. */
+  /** The highest number of requests that it handled at once. */
   most = 0;
 
-  /** Serves until it is closed and all clients have hung up. */
+  /** Serves until it is closed and all clients have disconnected. */
   async serve(): Promise<void> {
     const clients: Promise<void>[] = [];
     for await (const conn of this.#listener) clients.push(this.#answer(new Connection(conn)));
@@ -136,7 +136,7 @@ async function main(): Promise<void> {
   const server = new Server();
   const pool = new Pool(server.port, CONNECTIONS);
   const serving = server.serve();
-  // Whatever happens below, both sides are closed, and the server has ended.
+  // Whatever happens below, this closes both sides and waits until the server has ended.
   await using _ = cleanup(() => {
     pool.close();
     server.close();

@@ -7,9 +7,9 @@
  * deno task start --help
  * ```
  *
- * One page is one task of a `TaskGroup`, so that a Ctrl-C, a full disk or the
- * end of the program finds all of them and waits until they have cleaned up.
- * Each request has a `timeout`; what is written at the end is under a `shield`.
+ * Each page is one task of a `TaskGroup`: after Ctrl-C or a full disk, the
+ * program ends only when all tasks have cleaned up. Each request has a
+ * `timeout`; the final writes of a page run in a `shield`.
  *
  * @module
  */
@@ -26,9 +26,9 @@ import { report } from "./mirror/report.ts";
 import { serveDemo } from "./mirror/site.ts";
 import { MirrorError, Store } from "./mirror/store.ts";
 
-/** For how long, in ms, what is in work may clean up after a Ctrl-C. */
+/** How long, in ms, the running tasks may clean up after Ctrl-C. */
 const GRACE = 5000;
-/** How long to wait before a second try, in ms: at most this, then twice as much. */
+/** The longest pause before the second try, in ms; it doubles with each further try. */
 const PAUSE = 250;
 const DEMO = "demo";
 
@@ -53,7 +53,7 @@ async function mirror(options: Options): Promise<number> {
   await using store = await Store.open(options.out, options.kv);
   await using demo = options.urls.length === 0 ? serveDemo() : undefined;
   const urls = demo === undefined ? options.urls : [demo.url];
-  // The demo site has another port in each run, and is the same site all the same.
+  // The demo site has a different port in each run, but it is the same site.
   const hosts = new Map(
     urls.map((url) => [url.host, demo === undefined ? siteOf(url) : DEMO]),
   );
@@ -72,9 +72,9 @@ async function mirror(options: Options): Promise<number> {
   return journal.totals.failed.pages < journal.found ? 0 : 1;
 }
 
-/** What is to be said of an error that the user can do something about. */
+/** The message for an error that the user can fix; `undefined` for any other error. */
 function explain(error: unknown): string | undefined {
-  // Of several pages that failed for the same reason, one is enough.
+  // Several pages may have failed for the same reason; the first failure is enough.
   const first = error instanceof TaskGroupError ? error.errors[0] : error;
   if (first instanceof UsageError) return `${first.message} (see --help)`;
   if (first instanceof MirrorError) return first.message;

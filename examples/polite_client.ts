@@ -1,15 +1,15 @@
 /**
- * How do I ask an API no more often than it likes, and do as it says when it answers 429?
+ * How do I ask an API at the rate that it allows, and pause when it answers 429?
  *
  * ```sh
  * deno run --allow-net=127.0.0.1 examples/polite_client.ts
  * ```
  *
- * You will see twenty pages come in, five at once and then one each 50 ms: twenty a second, as the API promises. But
- * after ten it wants a second of peace, and answers 429 with `Retry-After: 1`. Nobody asks for anything in that second;
- * then the rest follows. It takes two seconds.
+ * You will see twenty pages arrive: five at once and then one every 50 ms, because the API promises twenty a second.
+ * But after ten requests the API demands a pause of one second, and answers 429 with `Retry-After: 1`. The client sends
+ * no request during that second; then the rest follows. The program takes two seconds.
  *
- * All requests go through one `RateLimiter`. Whoever is told to wait tells the limiter, so that all wait.
+ * All requests go through one `RateLimiter`. A 429 for one request pauses the limiter, and so all requests.
  *
  * @module
  */
@@ -18,16 +18,16 @@ import { currentSignal, gather, RateLimiter, run } from "@weft/async";
 
 const HOST = "127.0.0.1";
 const PAGES = 20;
-/** How many requests in a second the API promises to take, and how many it takes in a row. */
+/** How many requests per second the API promises to accept, and how many it really accepts in a row. */
 const PROMISED = 20;
 const TAKEN = 10;
 const SECOND = 1000;
 
-/** An API that takes only so many requests without a pause of a second. */
+/** An API that accepts only `TAKEN` requests until there has been a pause of one second. */
 class Api {
   #lastAt = 0;
   #count = 0;
-  /** How many requests it refused. */
+  /** How many requests it has refused. */
   refused = 0;
 
   readonly handle = (request: Request): Response => {
@@ -44,7 +44,7 @@ class Api {
   };
 }
 
-/** What `Retry-After` says: seconds, in ms here, or a date. */
+/** The value of `Retry-After`: a delay, converted from seconds to ms, or a date. */
 function parseRetryAfter(header: string | null): number | Date {
   const delay = /^\d+$/.test(header ?? "") ? Number(header) * SECOND : new Date(header ?? "");
   return Number.isNaN(Number(delay)) ? SECOND : delay;
@@ -59,10 +59,10 @@ class Client {
     this.#base = base;
   }
 
-  /** Gets a page, however long that takes. */
+  /** Gets a page, however long it takes. */
   async get(path: string): Promise<string> {
     for (;;) {
-      // Who has to ask again is the last in the line.
+      // A request that was refused goes to the end of the line.
       await this.#limiter.acquire();
       const response = await fetch(this.#base + path, { signal: currentSignal() });
       const body = await response.text();

@@ -1,16 +1,18 @@
 /**
- * How do producers and consumers share work, and all know when it is done?
+ * How do producers and consumers share work and detect the end of it?
  *
  * ```sh
  * deno run --allow-read=src examples/walk_to_kv.ts
  * ```
  *
- * You will see how many files and lines there are in `src`, in how many commits they went into Deno KV, and the five
- * longest files, read back from there. Another folder can be given, and a file for the KV, which otherwise is in memory.
+ * You will see the number of files and lines in `src`, the number of commits that stored them in Deno KV, and the five
+ * longest files, read back from there. You can pass another folder, and a file for the KV, which is in memory by
+ * default.
  *
- * One task walks the folders, four read files, one writes records; a `Channel` is between each two. Each task closes
- * its ends when it is done, so that the loop of the next one ends with the last value, and nobody counts anything. A
- * channel that is full makes those before it wait: no more than a few files are in memory, however many there are.
+ * One task walks the folders, four tasks read files, one task writes records; a `Channel` connects each stage to the
+ * next. Each task closes its ends of the channels when it is done, so the loop of the next stage ends after the last
+ * value, and nothing has to be counted. A full channel makes the stage before it wait, so only a few files are in
+ * memory at a time, however many there are.
  *
  * @module
  */
@@ -19,7 +21,7 @@ import { Channel, type Receiver, run, type Sender, TaskGroup } from "@weft/async
 
 const READERS = 4;
 const CAPACITY = 16;
-/** How many records go into one commit: far from the limits of KV. */
+/** The number of records per commit: far below the limits of KV. */
 const BATCH = 20;
 const SHOWN = 5;
 
@@ -28,7 +30,7 @@ interface FileRecord {
   readonly lines: number;
 }
 
-/** Sends the paths of all files below `folder`. */
+/** Sends the paths of all files in `folder` and its subfolders. */
 async function walk(folder: string, paths: Sender<string>): Promise<void> {
   using _ = paths;
   const folders = [folder];
@@ -40,7 +42,7 @@ async function walk(folder: string, paths: Sender<string>): Promise<void> {
   }
 }
 
-/** Counts the lines of one file after the other. */
+/** Counts the lines of one file after the other, and sends the counts. */
 async function read(paths: Receiver<string>, records: Sender<FileRecord>, signal: AbortSignal): Promise<void> {
   using _paths = paths;
   using _records = records;
@@ -50,7 +52,7 @@ async function read(paths: Receiver<string>, records: Sender<FileRecord>, signal
   }
 }
 
-/** Writes records into `kv`, several in each commit. Returns how many commits it took. */
+/** Writes records into `kv`, several per commit. Returns the number of commits. */
 async function store(kv: Deno.Kv, records: Receiver<FileRecord>): Promise<number> {
   using _ = records;
   let batch: FileRecord[] = [];
@@ -70,14 +72,14 @@ async function store(kv: Deno.Kv, records: Receiver<FileRecord>): Promise<number
   return commits;
 }
 
-/** Walks `folder` and returns how many commits it took. */
+/** Stores the line counts of all files in `folder` in `kv`. Returns the number of commits. */
 function index(folder: string, kv: Deno.Kv): Promise<number> {
   const paths = new Channel<string>(CAPACITY);
   const records = new Channel<FileRecord>(CAPACITY);
   return TaskGroup.run((group) => {
     group.createTask(() => walk(folder, paths.sender));
     for (let i = 0; i < READERS; i++) {
-      // Each reader has ends of its own to close. The records end with the last reader.
+      // Each reader closes its own ends. The channel of records closes with the last reader.
       const [from, to] = [paths.receiver.clone(), records.sender.clone()];
       group.createTask((signal) => read(from, to, signal));
     }
@@ -100,7 +102,7 @@ async function main(folder: string, file: string): Promise<void> {
   for (const { path, lines } of longest.slice(0, SHOWN)) console.log(`${String(lines).padStart(6)}  ${path}`);
 }
 
-/** What is missing to read `folder` and keep the KV in `file`, one line each. */
+/** Requests the permissions to read `folder` and keep the KV in `file`. Returns a line for each missing one. */
 async function missing(folder: string, file: string): Promise<string[]> {
   const wanted: { name: "read" | "write"; path: string }[] = [{ name: "read", path: folder }];
   if (file !== ":memory:") wanted.push({ name: "read", path: file }, { name: "write", path: file });

@@ -1,5 +1,5 @@
 /**
- * From page to page: which ones there are, how far away, several at a time.
+ * Follows links from page to page: finds the pages, measures how far away they are, and mirrors several at a time.
  *
  * @module
  */
@@ -11,35 +11,36 @@ import { linksOf } from "./links.ts";
 import { fileOf } from "./place.ts";
 import type { PageRecord, Store } from "./store.ts";
 
-/** What to mirror, and how. */
+/** Options of {@linkcode crawl}. */
 export interface CrawlOptions {
   readonly urls: readonly URL[];
-  /** The hosts that are mirrored, and the folder of each. All others are left out. */
+  /** The hosts to mirror, and the folder of each. All other hosts are skipped. */
   readonly hosts: ReadonlyMap<string, string>;
   readonly concurrency: number;
-  /** For how many ms a server may be silent. */
+  /** How long, in ms, a server may be silent. */
   readonly timeout: number;
-  /** How long, in ms, to wait before the second try at most; it doubles. */
+  /** The longest pause before the second try, in ms; it doubles with each further try. */
   readonly pause: number;
-  /** How many links away from the given pages. */
+  /** How many links to follow from the given pages. */
   readonly depth: number;
 }
 
 interface Page {
   readonly url: URL;
   readonly file: string;
-  /** How many links away it is, on the shortest way known. */
+  /** The number of links on the shortest known path to this page. */
   depth: number;
-  /** When it was begun, in ms; never, if it is too far away. */
+  /** When its visit began, in ms; absent if it is too far away. */
   begunAt?: number;
-  /** Where it leads, once it is read, and how much farther away that is. */
+  /** The pages that it leads to, once it has been read. */
   leads: readonly Page[];
+  /** How much farther away those pages are. */
   step: 0 | 1;
 }
 
 const LONGEST_URL = 8000;
 
-/** Mirrors the pages and what they lead to. Pages that fail are in the journal. */
+/** Mirrors the given pages and the pages that they lead to. The journal records the pages that fail. */
 export async function crawl(
   store: Store,
   options: CrawlOptions,
@@ -71,13 +72,13 @@ class Crawler {
     this.#journal = journal;
   }
 
-  /** Begins with a given page. */
+  /** Starts with a given page. */
   begin(url: URL): void {
     const page = this.#pageOf(url);
     if (page !== undefined) this.#reached(page, 0);
   }
 
-  /** The page at an address; none if it is on another host. */
+  /** The page at an address; `undefined` if it is on another host or the address is too long. */
   #pageOf(url: URL): Page | undefined {
     const site = this.#options.hosts.get(url.host);
     if (site === undefined || url.href.length > LONGEST_URL) return;
@@ -91,10 +92,10 @@ class Crawler {
     return page;
   }
 
-  /** There is a way to `page`. The first that is short enough makes it a task. */
+  /** Records a path to `page`. The first path that is short enough starts a task for the page. */
   #reached(page: Page, depth: number): void {
     if (depth >= page.depth) return;
-    // Several at a time, so a longer way may be found before a shorter one.
+    // Several pages are read at a time, so a longer path may be found before a shorter one.
     page.depth = depth;
     if (page.begunAt !== undefined) return this.#goOn(page);
     if (depth > this.#options.depth) return;
@@ -113,7 +114,7 @@ class Crawler {
       await this.#mirror(page);
     } catch (error) {
       if (isCancellation(error)) this.#journal.undone++;
-      // Anything else (a full disk, no permission) concerns all pages, and ends them.
+      // Any other failure (a full disk, a missing permission) affects all pages, and ends the crawl.
       if (!(error instanceof PageError)) throw error;
       const { message: note, tries } = error;
       this.#done(page, "failed", { note, tries });
@@ -134,7 +135,7 @@ class Crawler {
       this.#done(page, "unchanged", { bytes: answer.record.bytes });
       return await this.#read(page, answer.record, answer.url);
     }
-    // A body that is complete is kept, even while everything is being stopped.
+    // A complete body is kept, even while the run is being stopped.
     const record = await shield(() => this.#store.commit(file, draft, answer.facts));
     this.#done(page, outcomeOf(kept, record), { bytes: record.bytes });
     await this.#read(page, record, answer.url);

@@ -1,5 +1,5 @@
 /**
- * One page over the network: conditional, with a time limit and retries.
+ * Fetches one page over the network, with conditional requests, a time limit and retries.
  *
  * @module
  */
@@ -12,10 +12,10 @@ import type { Draft, Facts, PageRecord } from "./store.ts";
 
 const TRIES = 3;
 const MOST_HOPS = 5;
-/** Statuses that may be different a moment later. All others stay as they are. */
+/** Statuses that may change within moments. All others are final. */
 const PASSING = [408, 425, 429, 500, 502, 503, 504];
 
-/** What the server says to the request for a page; `url` is where it was found. */
+/** The answer of the server to the request for a page; `url` is the address where the page was found. */
 export type Answer =
   | { readonly kind: "body"; readonly url: URL; readonly facts: Facts }
   | {
@@ -25,12 +25,12 @@ export type Answer =
   }
   | { readonly kind: "redirect"; readonly to: URL };
 
-/** A page could not be had, and this is why. The others can go on. */
+/** The reason why a page could not be fetched. Other pages can continue. */
 export class PageError extends Error {
   override readonly name = "PageError";
-  /** Whether it may be different a moment later. */
+  /** Whether another try, moments later, may succeed. */
   readonly passing: boolean;
-  /** How often it was tried. */
+  /** The number of tries. */
   tries = 1;
 
   constructor(reason: string, passing = false) {
@@ -39,20 +39,20 @@ export class PageError extends Error {
   }
 }
 
-/** What a request needs to know. */
+/** Everything that is needed to request a page. */
 export interface PageRequest {
   readonly url: URL;
-  /** What is stored of the page, to get it only if it has changed. */
+  /** The stored record of the page: the body is fetched only if it has changed. */
   readonly kept: PageRecord | undefined;
-  /** Takes the body. */
+  /** Receives the body. */
   readonly draft: Draft;
-  /** For how many ms the server may be silent. */
+  /** How long, in ms, the server may be silent. */
   readonly timeout: number;
-  /** How long, in ms, to wait before the second try at most; it doubles. */
+  /** The longest pause before the second try, in ms; it doubles with each further try. */
   readonly pause: number;
 }
 
-/** Asks for a page, up to three times. Throws a {@linkcode PageError}. */
+/** Requests a page, up to three times. If that fails, throws a {@linkcode PageError}. */
 export async function fetchPage(
   request: PageRequest,
   journal: Journal,
@@ -66,7 +66,7 @@ export async function fetchPage(
       maxAttempts: TRIES,
       minTimeout: request.pause,
       isRetriable: (error) => error instanceof PageError && error.passing,
-      // Without it the pause between two tries would outlive a Ctrl-C.
+      // Without the signal, Ctrl-C would not end the pause between two tries.
       signal: currentSignal(),
     });
   } catch (error) {
@@ -85,7 +85,7 @@ async function tryOnce(
   try {
     const answer = await timeout(ms, (signal, deadline) =>
       ask(request, signal, () => {
-        // The limit is for silence: a large body may take its time.
+        // The limit applies to silence only: a large body may take longer.
         signal.throwIfAborted();
         deadline.reschedule(ms);
       }));
@@ -129,7 +129,7 @@ async function ask(
   throw new PageError(reason, PASSING.includes(status));
 }
 
-/** Redirects that change no more than http into https lead to the same page. */
+/** Follows redirects to the same page, such as from http to https. */
 async function follow(
   url: URL,
   headers: HeadersInit,
@@ -158,7 +158,7 @@ function redirectOf({ status, headers, url }: Response): URL | undefined {
   return to;
 }
 
-/** Copies the body chunk by chunk: it may be larger than the memory. */
+/** Copies the body chunk by chunk, because it may not fit into memory. */
 async function receive(
   response: Response,
   draft: Draft,
@@ -175,8 +175,8 @@ async function receive(
 }
 
 /**
- * Tells the failures of the network, which concern one page, from those of the
- * disk and of permissions, which concern all.
+ * Turns a network failure, which affects one page, into a {@linkcode PageError}.
+ * A missing permission affects all pages, and is thrown unchanged.
  */
 async function network<T>(ask: () => Promise<T>): Promise<T> {
   try {
@@ -189,7 +189,7 @@ async function network<T>(ask: () => Promise<T>): Promise<T> {
   }
 }
 
-/** The innermost cause says most. */
+/** Returns the message of the innermost cause, which is the most precise. */
 function reasonOf(error: unknown): string {
   if (!(error instanceof Error)) return String(error);
   return error.cause === undefined ? error.message.replace(/^.*client error \(\w+\): /, "") : reasonOf(error.cause);
@@ -209,7 +209,7 @@ function present<K extends string>(
   return value === undefined ? {} : { [key]: value } as { [P in K]: string };
 }
 
-/** A record must stay small, whatever a server sends. */
+/** Drops a header that is too long: a record must stay small, whatever a server sends. */
 function short(header: string | null): string | undefined {
   return header === null || header.length > 1000 ? undefined : header;
 }

@@ -1,31 +1,31 @@
 /**
- * What happened, for the progress bar and the summary.
+ * Records what happens during a run, for the progress bar and the summary.
  *
  * @module
  */
 
-/** What became of a page. */
+/** The result of a visit to a page. */
 export type Outcome = "new" | "changed" | "unchanged" | "redirect" | "failed";
 
-/** A page that is done. */
+/** A finished visit to a page. */
 export interface Visit {
   readonly url: URL;
   readonly outcome: Outcome;
-  /** Of its body, stored now or before. */
+  /** The size of its body, stored in this run or before. */
   readonly bytes: number;
-  /** What it came to, in words: the reason of a failure, where a redirect leads. */
+  /** A detail in words: the reason of a failure, or the target of a redirect. */
   readonly note: string;
-  /** How many requests it took. */
+  /** The number of requests. */
   readonly tries: number;
-  /** How many ms, with the pauses between the tries. */
+  /** The duration in ms, including the pauses between the tries. */
   readonly ms: number;
 }
 
-/** One request, in ms since the beginning. */
+/** One request; times are in ms since the start of the run. */
 export interface TimedRequest {
   readonly url: URL;
   readonly from: number;
-  /** Absent while it runs, and when it was cut short. */
+  /** Absent while the request runs, and if it was cut short. */
   to?: number;
   ok: boolean;
 }
@@ -33,21 +33,21 @@ export interface TimedRequest {
 /** How many requests the waterfall shows. */
 const FIRST_REQUESTS = 24;
 
-/** Pages and bytes of one outcome. */
+/** The number of pages with one outcome, and of their bytes. */
 export interface Total {
   pages: number;
   bytes: number;
 }
 
-/** What a run has come to so far. */
+/** The progress of a run so far. */
 export class Journal {
-  /** Addresses that something leads to. */
+  /** The number of known pages. */
   seen = 0;
-  /** Those of them that are near enough. */
+  /** The number of known pages that are near enough. */
   found = 0;
-  /** Pages that were begun and undone, because the run was stopped. */
+  /** The number of pages that were begun but undone, because the run was stopped. */
   undone = 0;
-  /** Pages that are done. */
+  /** The number of finished pages. */
   done = 0;
   readonly totals: Record<Outcome, Total> = {
     new: { pages: 0, bytes: 0 },
@@ -58,7 +58,7 @@ export class Journal {
   };
   readonly failures: Visit[] = [];
   readonly first: TimedRequest[] = [];
-  /** What all pages took together, as if one had come after the other. */
+  /** The sum of the durations of all pages, in ms: the time that they would take one after the other. */
   pagesMs = 0;
   /** Called after each page. */
   onVisit: (visit: Visit) => void = () => {};
@@ -69,24 +69,24 @@ export class Journal {
     this.#hosts = hosts;
   }
 
-  /** What tells a page from the others. */
+  /** The part of the address that distinguishes a page from the others. */
   label({ host, pathname, search }: URL): string {
     return (this.#hosts > 1 ? host : "") + pathname + search;
   }
 
-  /** Ms since the beginning. */
+  /** Ms since the start of the run. */
   now(): number {
     return performance.now() - this.#start;
   }
 
-  /** A request begins. */
+  /** Records the start of a request. */
   begin(url: URL): TimedRequest {
     const request: TimedRequest = { url, from: this.now(), ok: false };
     if (this.first.length < FIRST_REQUESTS) this.first.push(request);
     return request;
   }
 
-  /** A request has ended by itself. */
+  /** Records the end of a request that was not cut short. */
   end(request: TimedRequest, ok: boolean): void {
     request.to = this.now();
     request.ok = ok;

@@ -1,20 +1,20 @@
 /**
- * What a page leads to.
+ * Finds the links in a page.
  *
  * @module
  */
 
-/** What a body says about other pages. */
+/** The links in a body. */
 export interface Links {
-  /** Absolute, http or https, without fragment, each once. */
+  /** Absolute http or https addresses without fragment, each once. */
   readonly urls: readonly URL[];
-  /** Whether the body only lists pages, and is none itself. */
+  /** Whether the body is a sitemap: a list of pages, not a page itself. */
   readonly sitemap: boolean;
 }
 
 const NONE: Links = { urls: [], sitemap: false };
 
-/** Reads the links of a body, if it is of a kind that has any. */
+/** Extracts the links from a body, if its type can contain any. */
 export function linksOf(body: string, type: string, url: URL): Links {
   if (/html\b/i.test(type)) {
     return { urls: hrefsOf(body, url), sitemap: false };
@@ -25,9 +25,10 @@ export function linksOf(body: string, type: string, url: URL): Links {
   return NONE;
 }
 
-// Expressions instead of a parser, to need no dependency. They see what a browser
-// sees on all but contrived pages, and take linear time on those too: no part of
-// one can run past a `<` and be tried again, and what is never closed ends the text.
+// Regular expressions instead of a parser, to avoid a dependency. They find the links
+// that a browser finds on all but contrived pages, and take linear time on those too:
+// no part of an expression can run past a `<` and be tried again, and a construct that
+// is never closed extends to the end of the text.
 const NO_MARKUP = /<!--[\s\S]*?(?:-->|$)|<(script|style|textarea)\b[\s\S]*?(?:<\/\1\s*>|$)/gi;
 const TAG = /<([a-z][a-z0-9-]*)((?:[^<>"']|"[^"<]*"|'[^'<]*')*)>/gi;
 const ATTRIBUTE = /([^\s"'=<>/]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'<>=`]+)))?/g;
@@ -58,7 +59,7 @@ function hrefOf(attributes: string): string | undefined {
   }
 }
 
-/** The `<loc>` of a sitemap, or of an index of sitemaps: both mean the same here. */
+/** Extracts each `<loc>` from a sitemap or an index of sitemaps: both mean the same here. */
 function locationsOf(xml: string, page: URL): Links {
   if (!/<(?:urlset|sitemapindex)\b/.test(xml.slice(0, 2000))) return NONE;
   const found = new Map<string, URL>();

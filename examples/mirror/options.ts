@@ -1,20 +1,20 @@
 /**
- * The command line of the mirror.
+ * Parses the command line of the mirror.
  *
  * @module
  */
 
 import { parseArgs } from "@std/cli/parse-args";
 
-/** What one run of the mirror is to do. */
+/** The settings of one run of the mirror. */
 export interface Options {
-  /** Where to begin; none: serve the demo site, and mirror that. */
+  /** The pages to start with. If there are none, the demo site is served and mirrored. */
   readonly urls: readonly URL[];
-  /** How many pages are in work at once. */
+  /** How many pages are mirrored at once. */
   readonly concurrency: number;
-  /** For how many ms a server may be silent. */
+  /** How long, in ms, a server may be silent. */
   readonly timeout: number;
-  /** How many links away from the given pages. */
+  /** How many links to follow from the given pages. */
   readonly depth: number;
   /** The folder for the bodies. */
   readonly out: string;
@@ -22,14 +22,14 @@ export interface Options {
   readonly kv: string;
 }
 
-/** The user asked for something that makes no sense: one line, and status 2. */
+/** Invalid arguments: the program prints one line and exits with status 2. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
 const CONCURRENCY = 10;
 const TIMEOUT = 10_000;
-/** The demo site has a page that never answers. Nobody wants to wait for it. */
+/** Shorter, because the demo site has a page that never answers. */
 const DEMO_TIMEOUT = 600;
 const DEPTH = 5;
 const OUT = "./mirror";
@@ -40,29 +40,30 @@ Mirrors a web site into files and Deno KV.
 
   deno task start [options] [url …]
 
-Gets the given pages and what they link to on the same host, several at a time,
-and follows the links of those. A URL may be that of a sitemap. Without a URL it
-serves a demo site of 200 pages on this machine and mirrors that.
-Run again, it gets only what is missing or changed; what has gone from the site
-stays. Ctrl-C stops it at any time, and the next run goes on from there.
+Gets the given pages and the pages they link to on the same host, several at a
+time, and follows the links on those. A URL may point to a sitemap. Without a
+URL, it serves a demo site of 200 pages on this machine and mirrors that.
+The next run gets only pages that are missing or have changed, and keeps pages
+that the site has removed. Ctrl-C stops a run at any time, and the next run
+continues from there.
 
 Options
   --concurrency <n>  how many pages at a time (default ${CONCURRENCY})
-  --timeout <ms>     for how long a server may be silent before a try is given
-                     up; there are three tries (default ${TIMEOUT}, demo ${DEMO_TIMEOUT})
-  --depth <n>        how many links to go from the given pages: 0 gets only
+  --timeout <ms>     how long a server may be silent before a try is given up;
+                     there are three tries (default ${TIMEOUT}, demo ${DEMO_TIMEOUT})
+  --depth <n>        how many links to follow from the given pages: 0 gets only
                      these; pages listed in a sitemap count as given
                      (default ${DEPTH})
-  --out <folder>     where the bodies go (default ${OUT})
-  --kv <file>        where the records go, one a page: status, bytes, hash,
+  --out <folder>     folder for the bodies (default ${OUT})
+  --kv <file>        file for the records, one per page: status, bytes, hash,
                      time, file (default index.kv in the folder)
-  --help             this text
+  --help             print this text
 
 Exit status
-  0  done; pages that failed are listed     2  wrong arguments
-  1  nothing could be mirrored            130  stopped by Ctrl-C`;
+  0  done; failed pages are listed         2  invalid arguments
+  1  nothing could be mirrored           130  stopped by Ctrl-C`;
 
-/** Reads the command line. Throws a {@linkcode UsageError} that says what is wrong. */
+/** Parses the command line. If it is invalid, throws a {@linkcode UsageError} that explains why. */
 export function parseOptions(args: readonly string[]): Options | "help" {
   const flags = parseArgs([...args], {
     boolean: ["help"],

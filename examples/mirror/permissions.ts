@@ -1,5 +1,5 @@
 /**
- * The permissions of Deno that a run needs, and what to say when one is missing.
+ * Requests the permissions that a run needs, and reports missing ones.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import { MirrorError } from "./store.ts";
 
 const DEMO_HOST = "127.0.0.1";
 
-/** Asks for what is not granted, where somebody can answer. Throws what is missing. */
+/** Requests each permission that is not granted yet. Throws an error that lists those that are still missing. */
 export async function requirePermissions(options: Options): Promise<void> {
   const missing: string[] = [];
   for (const permission of needed(options)) {

@@ -1,32 +1,32 @@
 /**
- * Where a page lies: its file, which is also its key in KV.
+ * Maps a page to its file, whose path is also its key in KV.
  *
  * @module
  */
 
 import { createHash } from "node:crypto";
 
-// Names that every file system takes as they are. Without capitals, because some
-// do not tell them apart; folders without a dot and files with one, so that
-// `/a` and `/a/b` are in nobody's way; and nowhere a `~`, which marks all others.
+// Names that every file system accepts unchanged. They have no capitals, because some
+// file systems ignore case; folders have no dot and files have one, so that `/a` and
+// `/a/b` cannot collide; and none has a `~`, which marks all other names.
 const PLAIN_FOLDER = /^[a-z0-9_-]{1,40}$/;
 const PLAIN_FILE = /^[a-z0-9_-][a-z0-9_.-]{0,60}\.[a-z0-9]{1,8}$/;
 const DEVICE = /^(?:con|prn|aux|nul|com\d|lpt\d)(?:\.|$)/i;
 const MOST_FOLDERS = 8;
 const INDEX = "index.html";
 
-/** The folder of a host: its name and port, without what a path could mean. */
+/** The folder of a host: its name and port, without characters that are special in a path. */
 export function siteOf(url: URL): string {
   return url.host.replace(/[^a-z0-9._-]/g, "+").replace(/^\.+/, "+");
 }
 
 /**
- * The file of a page, relative to the folder of the mirror. No two pages share
- * one, on any file system; http and https are one page.
+ * The file of a page, relative to the folder of the mirror. No two pages share a
+ * file, on any file system; http and https are the same page.
  *
- * `/guide/tea.html` is stored as that. Any other path (a query, capitals, odd
- * characters, no extension, too long) keeps what can be kept of it, and gets a
- * hash of the address: `/about?x=1` is `about_x_1~0f3c9d21e4.html`.
+ * A plain path such as `/guide/tea.html` is kept unchanged. Any other path (with a
+ * query, capitals or odd characters, without an extension, or too long) keeps its
+ * plain characters and gets a hash: `/about?x=1` is `about_x_1~0f3c9d21e4.html`.
  */
 export function fileOf(site: string, url: URL): string {
   const folders = url.pathname.split("/").slice(1);
@@ -46,7 +46,7 @@ function isPlainFolder(name: string): boolean {
 }
 
 function isPlainFile(name: string): boolean {
-  // `/guide/` has taken the name.
+  // `index.html` is the name for `/guide/`.
   return PLAIN_FILE.test(name) && !DEVICE.test(name) && name !== INDEX;
 }
 

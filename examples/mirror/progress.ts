@@ -1,5 +1,5 @@
 /**
- * What one sees while the mirror works: a bar on a terminal, else a line a page.
+ * Shows the progress of the mirror: a bar on a terminal, otherwise one line per page.
  *
  * @module
  */
@@ -9,7 +9,7 @@ import type { Screen } from "../_draw.ts";
 import { formatBytes } from "./report.ts";
 import type { Journal, Visit } from "./journal.ts";
 
-/** Shows `journal` until it is disposed. */
+/** Shows the progress in `journal` until the returned object is disposed. */
 export function showProgress(journal: Journal, on: Screen): AsyncDisposable {
   return Deno.stdout.isTerminal() ? showBar(journal, on) : showLines(journal);
 }

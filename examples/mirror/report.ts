@@ -1,5 +1,5 @@
 /**
- * The summary of a run, as text.
+ * Formats the summary of a run as text.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import { bars, formatMs, paint, type Screen, type SpanKind, table, timeline } from "../_draw.ts";
 import type { Journal, Outcome, TimedRequest } from "./journal.ts";
 
-/** What the summary says besides the journal. */
+/** Options of {@linkcode report}: what the summary needs besides the journal. */
 export interface ReportOptions {
   readonly concurrency: number;
   readonly depth: number;
@@ -26,7 +26,7 @@ const WORDS: Record<Outcome, string> = {
   failed: "failed",
 };
 
-/** Puts together what a person wants to see at the end. */
+/** Builds the summary that the program prints at the end. */
 export function report(
   journal: Journal,
   options: ReportOptions,
@@ -121,7 +121,7 @@ function outlook(journal: Journal, options: ReportOptions): string {
   return lines.join("\n");
 }
 
-/** A number of bytes as people read it. */
+/** Formats a number of bytes for people. */
 export function formatBytes(bytes: number): string {
   if (bytes < 1000) return `${bytes} B`;
   const units = ["kB", "MB", "GB", "TB"];

@@ -1,20 +1,20 @@
 /**
  * A web site to mirror without the internet: 200 pages with the delays and the
- * failures of a real one. It is the same in every run.
+ * failures of a real site. It is the same in every run.
  *
  * @module
  */
 
 import { sleep } from "@weft/async";
 
-/** The site while it is served. */
+/** The site, served until this object is disposed. */
 export interface DemoSite extends AsyncDisposable {
   readonly url: URL;
 }
 
 /** Options of {@linkcode serveDemo}. */
 export interface DemoOptions {
-  /** What the delays are multiplied with. */
+  /** The factor for all delays. */
   pace?: number;
 }
 
@@ -31,7 +31,7 @@ const WORDS = (
 ).split(" ");
 const WRITTEN = "Sun, 01 Jun 2025 08:00:00 GMT";
 
-/** What is wrong with an article: some for a while, some for good. */
+/** The trouble with an article: some of it is temporary, some permanent. */
 type Trouble = "slow" | "busy" | "missing" | "gone" | "broken" | "silent";
 
 const FOR_GOOD: Record<number, Trouble> = {
@@ -49,7 +49,7 @@ interface DemoPage {
   readonly trouble: Trouble | undefined;
 }
 
-/** Serves the site on this machine, on a port that is free. */
+/** Serves the site on this machine, on a free port. */
 export function serveDemo({ pace = 1 }: DemoOptions = {}): DemoSite {
   const pages = makePages();
   const asked = new Set<string>();
@@ -58,7 +58,7 @@ export function serveDemo({ pace = 1 }: DemoOptions = {}): DemoSite {
     hostname: "127.0.0.1",
     port: 0,
     onListen: () => {},
-    // The site is closing: nobody reads the answer.
+    // The site is closing: nothing reads the answer.
     onError: () => new Response(null, { status: 500 }),
   }, async (request) => {
     const { pathname } = new URL(request.url);
@@ -67,7 +67,7 @@ export function serveDemo({ pace = 1 }: DemoOptions = {}): DemoSite {
     const again = asked.has(pathname);
     asked.add(pathname);
     const fresh = request.headers.get("if-none-match") === page.etag;
-    // Nothing to read and to render where nothing has changed.
+    // An unchanged page is faster: the server does not have to read and render it.
     const delay = page.delay * pace * (fresh ? 0.25 : 1);
     await sleep(delay, { signal: closing.signal });
     return respond(page, fresh, again);
@@ -109,7 +109,7 @@ function makePages(): Map<string, DemoPage> {
   };
   const topics = TOPICS.map((topic) => `/${topic}/`);
   const articles = Array.from({ length: ARTICLES }, (_, i) => pathOf(i));
-  // The silent article first, so that its three tries do not come last.
+  // The silent article comes first, so that its three tries do not run last.
   add("/", [articles[0]!, ...topics]);
   topics.forEach((topic) => {
     add(topic, ["/", ...articles.filter((path) => path.startsWith(topic))]);
@@ -134,7 +134,7 @@ function troubleOf(article: number): Trouble | undefined {
   return article % 19 === 4 ? "slow" : undefined;
 }
 
-/** In ms: most answers are quick, some take their time. */
+/** The delay of an answer in ms: most are short, some are long. */
 function delayOf(trouble: Trouble | undefined, random: () => number): number {
   if (trouble === "silent") return 60_000;
   if (trouble === "slow") return 250 + 100 * random();
@@ -167,7 +167,7 @@ ${items.join("\n")}
 `;
 }
 
-/** A source of numbers in [0, 1) that is the same in every run. */
+/** A source of random numbers in [0, 1) that returns the same sequence in every run. */
 function seeded(seed: number): () => number {
   let state = seed;
   return () => {

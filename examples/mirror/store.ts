@@ -1,17 +1,17 @@
 /**
- * The folder and the KV file, which always agree: a record names a file that is
- * there, with the hash it names.
+ * Stores bodies in a folder and records in a KV file. The two always agree: a record
+ * names an existing file, and the hash of its content.
  *
- * A body is written to a temporary file first. When it is complete, the file is
- * renamed and the record set. A process that is killed in between leaves a file
- * whose hash is not that of its record; the next run takes it for missing.
+ * A body is first written to a temporary file. When it is complete, the file is
+ * renamed and the record is set. A process that is killed in between leaves a file
+ * whose hash differs from its record; the next run treats that page as missing.
  *
  * @module
  */
 
 import { createHash } from "node:crypto";
 
-/** What is known of a page that is stored. */
+/** The record of a stored page. */
 export interface PageRecord {
   readonly url: string;
   readonly status: number;
@@ -19,17 +19,17 @@ export interface PageRecord {
   readonly bytes: number;
   /** SHA-256 of the body, in hex. */
   readonly hash: string;
-  /** Where the body lies in the folder. */
+  /** The path of the body in the folder. */
   readonly file: string;
   readonly fetchedAt: Date;
   readonly etag?: string;
   readonly lastModified?: string;
 }
 
-/** What a {@linkcode PageRecord} says of the answer rather than of the body. */
+/** The part of a {@linkcode PageRecord} that comes from the answer, not from the body. */
 export type Facts = Omit<PageRecord, "bytes" | "hash" | "file" | "fetchedAt">;
 
-/** What a user can mend: one line says it, without a stack. */
+/** An error that the user can fix: the program prints it in one line, without a stack. */
 export class MirrorError extends Error {
   override readonly name = "MirrorError";
 }
@@ -50,7 +50,7 @@ export class Store implements AsyncDisposable {
     this.#lock = lock;
   }
 
-  /** Opens folder and KV file, and removes what a killed run has left half done. */
+  /** Opens the folder and the KV file, and removes unfinished files of a killed run. */
   static async open(out: string, kvFile: string): Promise<Store> {
     const lock = await openFolder(out);
     try {
@@ -61,7 +61,7 @@ export class Store implements AsyncDisposable {
     }
   }
 
-  /** The record of a page whose file is there and whole. */
+  /** The record of a page, if its file exists and is intact. */
   async kept(file: string): Promise<PageRecord | undefined> {
     const { value } = await this.#kv.get<PageRecord>(keyOf(file));
     if (value === null) return;
@@ -73,12 +73,12 @@ export class Store implements AsyncDisposable {
     }
   }
 
-  /** A body on its way in. Nothing of it is left unless it is committed. */
+  /** Returns a draft for a body that is being received. Discarding it leaves nothing behind. */
   draft(): Draft {
     return new Draft(`${this.#out}/${TEMPORARY}/${this.#drafts++}`);
   }
 
-  /** Makes a draft the body of a page. To be shielded from cancellation. */
+  /** Makes a draft the body of a page. Call it in a `shield`: it must not stop halfway. */
   async commit(file: string, draft: Draft, facts: Facts): Promise<PageRecord> {
     const { bytes, hash } = draft.finish();
     const path = `${this.#out}/${file}`;
@@ -89,7 +89,7 @@ export class Store implements AsyncDisposable {
     return record;
   }
 
-  /** The text of a stored body; nothing when it is too long to look for links. */
+  /** The text of a stored body; empty if the body is too long to look for links. */
   async text({ file, bytes }: PageRecord): Promise<string> {
     return bytes > MOST_TEXT ? "" : await Deno.readTextFile(`${this.#out}/${file}`);
   }
@@ -107,7 +107,7 @@ export class Store implements AsyncDisposable {
   }
 }
 
-/** A temporary file that counts and hashes what is written to it. */
+/** A temporary file. Counts and hashes the bytes that are written to it. */
 export class Draft {
   readonly path: string;
   #file: Deno.FsFile | undefined;
@@ -118,7 +118,7 @@ export class Draft {
     this.path = path;
   }
 
-  /** Begins again, with an empty file. */
+  /** Starts over with an empty file. */
   async begin(): Promise<void> {
     this.#close();
     this.#file = await Deno.open(this.path, { write: true, create: true, truncate: true });
@@ -128,20 +128,20 @@ export class Draft {
 
   async write(chunk: Uint8Array): Promise<void> {
     const file = this.#file!;
-    // Not through `file.writable`: it holds back small chunks, and says nothing
+    // Not through `file.writable`: it buffers small chunks, and reports no error
     // if the disk is full when it writes them at the end.
     for (let rest = chunk; rest.length > 0;) rest = rest.subarray(await file.write(rest));
     this.#hash.update(chunk);
     this.#bytes += chunk.length;
   }
 
-  /** Closes the file, and says what is in it. */
+  /** Closes the file, and returns its size and hash. */
   finish(): { bytes: number; hash: string } {
     this.#close();
     return { bytes: this.#bytes, hash: this.#hash.digest("hex") };
   }
 
-  /** Removes what has not been committed. */
+  /** Removes the file, unless it has been committed. */
   async discard(): Promise<void> {
     this.#close();
     try {
@@ -157,12 +157,12 @@ export class Draft {
   }
 }
 
-// The file names are unique, and well below the 2 KiB that a key may have.
+// File names are unique, and well below the limit of 2 KiB for a key.
 function keyOf(file: string): Deno.KvKey {
   return ["page", file];
 }
 
-/** Makes the folder, if need be, and locks it: two runs would undo each other. */
+/** Creates the folder if necessary, and locks it: two runs at once would destroy each other's files. */
 async function openFolder(out: string): Promise<Deno.FsFile> {
   const temporary = `${out}/${TEMPORARY}`;
   try {
