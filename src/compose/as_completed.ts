@@ -1,13 +1,15 @@
 /**
- * Several pieces of work at once, each result as soon as it is there.
+ * Runs several pieces of work at once and yields each result as soon as it is available.
  *
- * @example The fastest first
+ * @example Take the fastest
  * ```ts
  * import { asCompleted, sleep } from "@weft/async";
  * import { assertEquals } from "@std/assert";
  *
+ * const delays = [60_000, 1, 30_000];
+ * const work = delays.map((ms) => () => sleep(ms).then(() => ms));
  * let fastest = Infinity;
- * for await (const ms of asCompleted([60_000, 1, 30_000].map((ms) => () => sleep(ms).then(() => ms)))) {
+ * for await (const ms of asCompleted(work)) {
  *   fastest = ms;
  *   break; // aborts the others, and waits until they have ended
  * }
@@ -37,61 +39,66 @@ export { type DiscardOptions, type Entry, type EntryResult, Results, type Struct
 /** Options of {@linkcode asCompleted}. */
 export interface AsCompletedOptions extends StructuredOptions, DiscardOptions {
   /**
-   * Yields failures instead of throwing the first: each result is a {@linkcode Completed}.
+   * Whether to yield failures instead of throwing the first one: each result is a {@linkcode Completed}.
    *
    * @default {false}
    */
   settled?: boolean | undefined;
   /**
-   * How many functions may run at once; the others start in order as these end. Promises, which run already,
-   * do not count.
+   * The number of functions that may run at once; the others start in order as these end. Promises do not count,
+   * because their work runs already.
    *
    * @default {Infinity}
    */
   concurrency?: number | undefined;
 }
 
-/** Which entry a {@linkcode Completed} belongs to. */
+/** The entry that a {@linkcode Completed} belongs to. */
 export interface CompletedPlace {
-  /** Its place in the input. */
+  /** The index of the entry in the input. */
   readonly index: number;
-  /** Its key, when the input was a record. */
+  /** The key of the entry, if the input is a record. */
   readonly key?: string;
 }
 
-/** What `asCompleted` yields with `settled: true`: a `PromiseSettledResult` that says whose it is. */
+/** A result of `asCompleted` with `settled: true`: a `PromiseSettledResult` with the place of its entry. */
 export type Completed<T> = PromiseSettledResult<T> & CompletedPlace;
 
 /**
  * Runs several pieces of work at once, and yields the values as they complete.
  *
- * **Order**: everything starts at the call, in order; values come in order of completion. **Failure**: the first one
- * aborts the rest, and is thrown once what had completed before was read and the rest has ended. **Cancellation**: an
- * abort of the scope of the call aborts the work; one of the scope that reads ends only that read, and one may go on
- * reading. `break` aborts the rest and waits for it. The end of the scope of the call does so too: what had completed
- * then goes to `onDiscard` or, without one, can still be read; after that, reading on throws a `CancelledError`.
+ * - **Order**: All work starts at the call, in order. Values arrive in order of completion.
+ * - **Failure**: The first failure aborts the rest. It is thrown after the values that had completed before are read
+ *   and the rest has ended.
+ * - **Cancellation**: An abort of the scope of the call aborts the work. An abort of the scope that reads ends only
+ *   that read; later reads continue. `break` aborts the rest and waits for it, and so does the end of the scope of the
+ *   call. After that end, values that had completed go to `onDiscard` or, without one, can still be read; then the next
+ *   read throws a `CancelledError`.
  *
- * Each function has a signal of its own. It is aborted with that function's work, never after the reader has received the
- * result: the body of a response can be read after a `break`. `currentSignal()` is the signal of the whole call.
+ * Each function has its own signal. It is aborted with the work of that function, but never after the reader has
+ * received the result, so the body of a response can be read after a `break`. `currentSignal()` is the signal of the
+ * whole call.
  *
- * @typeParam E The entries.
- * @param entries Functions and promises: an iterable, read to its end first, or a record.
+ * @typeParam E The type of the entries.
+ * @param entries Functions and promises: an iterable, which is read to its end first, or a record.
  * @param options Concurrency, settled, signal, name, grace, onDiscard.
  * @returns An async iterator, to be read with `for await`.
- * @throws {TypeError} If an argument is of the wrong kind; then nothing was started.
  * @throws {RangeError} If `concurrency` is not a whole number of at least 1 or `Infinity`.
  *
- * @example Say whose result it is
+ * @example Name the entry of each result
  * ```ts
  * import { asCompleted } from "@weft/async";
  *
- * const checks = { disk: () => "ok", net: () => Promise.reject(new Error("down")) };
+ * const checks = {
+ *   disk: () => "ok",
+ *   net: () => Promise.reject(new Error("down")),
+ * };
  * for await (const result of asCompleted(checks, { settled: true })) {
  *   console.log(result.key, result.status);
  * }
  * ```
  *
- * @see asyncio.as_completed of Python 3.14: it leaves the rest running after a failure or `break`.
+ * @see asyncio.as_completed of Python 3.14: it leaves the rest running after a failure or a break.
  */
 export function asCompleted<E extends Entry<unknown>>(
   entries: Iterable<E> | Readonly<Record<string, E>>,
@@ -102,7 +109,7 @@ export function asCompleted<E extends Entry<unknown>>(
   entries: Iterable<E> | Readonly<Record<string, E>>,
   options: AsCompletedOptions & { settled: true },
 ): Results<Completed<EntryResult<E>>>;
-/** With `settled` known at run time only. */
+/** With `settled` known only at run time. */
 export function asCompleted<E extends Entry<unknown>>(
   entries: Iterable<E> | Readonly<Record<string, E>>,
   options: AsCompletedOptions,
@@ -134,7 +141,7 @@ export function asCompleted(
       repeats: (nth) => repeated?.has(order[nth]!) === true,
       fulfilled: (value, nth) => settled ? { status: "fulfilled", value, ...place(nth) } : value,
       rejected: settled ? (reason, nth) => ({ status: "rejected", reason, ...place(nth) }) : undefined,
-      // The input is finite, and all of it is to start now: results may wait without bound.
+      // The input is finite and all of it starts now, so the number of unread results needs no bound.
       concurrency,
       bound: Infinity,
       ordered: false,
@@ -144,7 +151,7 @@ export function asCompleted(
   );
 }
 
-/** The indices of the promises, which run already and are to be heard of in any case, then those of the functions. */
+/** Returns the indices of the promises, which run already and must always be observed, then those of the functions. */
 function startingOrder(list: readonly Entry<unknown>[]): number[] {
   const isFunction = (index: number) => typeof list[index] === "function";
   const indices = [...list.keys()];

@@ -1,5 +1,5 @@
 /**
- * What the combinators take: functions to start, and promises to wait for.
+ * The entries of the combinators: functions to start, and promises to wait for.
  *
  * @module
  */
@@ -15,30 +15,30 @@ import { checkDeadlock, ignoreFailure, scopeless } from "../task/awaitable.ts";
 /** One piece of work: a function that the call starts and owns, or a promise that it awaits and does not own. */
 export type Entry<T> = TaskFunction<T> | PromiseLike<T>;
 
-/** What an entry comes to. */
+/** The result type of an entry. */
 export type EntryResult<E> = E extends PromiseLike<infer T> ? Awaited<T>
   : E extends (signal: AbortSignal) => infer T ? Awaited<T>
   : never;
 
-/** What combinators that may throw results away take. */
+/** Options of the combinators that may discard results. */
 export interface DiscardOptions {
   /**
-   * Called with each value that nobody gets: of a loser, of a sibling of a failure, of what was not read. What
-   * it throws becomes an unhandled rejection.
+   * Called with each value that nobody receives: of a loser, of a sibling of a failure, or of a result that was not
+   * read. If it throws, its error becomes an unhandled rejection.
    */
   onDiscard?: ((value: unknown) => void) | undefined;
 }
 
 const NO_ENTRIES: EntryList = { list: [], keys: null, repeated: null };
 
-/** Entries read to their end, and the keys they had. */
+/** The entries of a call, and their keys. */
 export interface EntryList {
   readonly list: readonly Entry<unknown>[];
-  /** `null` for what had no keys. */
+  /** `null` if the input is an iterable. */
   readonly keys: readonly string[] | null;
   /**
-   * The places at which a promise stands again: it comes to the same value, so that this is given to the caller, or
-   * discarded, only once. `null` when there is none.
+   * The indices at which a promise is repeated. Its value is the same one, so it is returned or discarded only once.
+   * `null` if no promise is repeated.
    */
   readonly repeated: ReadonlySet<number> | null;
 }
@@ -48,7 +48,7 @@ export function readEntries(action: string, entries: unknown): EntryList {
   const rule = "an iterable or a record of functions and promises";
   if (
     typeof entries !== "object" || entries === null || isThenable(entries) ||
-    // It has no keys, and so would pass for an empty record.
+    // An async iterable has no keys, so it would pass for an empty record.
     Symbol.asyncIterator in entries
   ) throw wrongKind(action, "entries", rule, entries);
   const isIterable = typeof (entries as Iterable<unknown>)[Symbol.iterator] === "function";
@@ -71,22 +71,22 @@ export function readEntries(action: string, entries: unknown): EntryList {
   return { list: list as Entry<unknown>[], keys, repeated };
 }
 
-/** A symbol has no place in a message, and `Object.keys` would leave it out without a word. */
+/** Returns the keys of a record. Rejects symbols, which `Object.keys` would silently omit and messages cannot show. */
 function keysOf(action: string, entries: object): string[] {
   for (const symbol of Object.getOwnPropertySymbols(entries)) {
     if (!Object.prototype.propertyIsEnumerable.call(entries, symbol)) continue;
-    throw wrongKind(action, "entries", "a record with names as keys", symbol);
+    throw wrongKind(action, "entries", "a record with string keys", symbol);
   }
   return Object.keys(entries);
 }
 
-/** What messages call an entry. */
+/** The name of an entry in messages. */
 export function nameOfEntry({ list, keys }: EntryList, index: number): string {
   const entry = list[index];
   return keys?.[index] ?? (typeof entry === "function" && nameOf(entry) || `entries[${index}]`);
 }
 
-/** What to return when the outside of the call is aborted, so that it may not begin. */
+/** Returns a rejected promise if the outside of the call is aborted, so that the call must not begin; else `null`. */
 export function refuseEntries(
   { list }: EntryList,
   outer: Scope,
@@ -98,7 +98,7 @@ export function refuseEntries(
   return cancelledPromise(outside.reason);
 }
 
-/** Throws what is wrong with the options of a combinator, and returns them as `readOptions` does. */
+/** Checks the options of a combinator, and returns them as `readOptions` does. */
 export function checkCombinator<O extends StructuredOptions & DiscardOptions>(
   action: string,
   options: O | undefined,
@@ -112,7 +112,7 @@ export function checkCombinator<O extends StructuredOptions & DiscardOptions>(
   return own;
 }
 
-/** Gives away a value that nobody gets; not that of a promise which stands among the entries a second time. */
+/** Passes a value that nobody receives to `onDiscard`, unless it is that of a repeated promise. */
 export function discard(
   options: DiscardOptions | undefined,
   value: unknown,
@@ -127,7 +127,7 @@ export function discard(
   }
 }
 
-/** Starts one entry in `scope`, which has to be the ambient one. A function gets the signal of `own`. */
+/** Starts one entry in `scope`, which must be the ambient scope. A function gets the signal of `own`. */
 export function startEntry(
   entry: Entry<unknown>,
   scope: Scope,

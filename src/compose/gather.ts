@@ -1,7 +1,7 @@
 /**
- * Several pieces of work at once, all results together.
+ * Runs several pieces of work at once and returns all results together.
  *
- * @example One after the other takes the sum, at once takes the longest
+ * @example Run two functions at the same time
  * ```ts
  * import { gather, sleep } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -31,14 +31,14 @@ export type { DiscardOptions, Entry, EntryResult, StructuredOptions, TaskFunctio
 /** Options of {@linkcode gather}. */
 export interface GatherOptions extends StructuredOptions, DiscardOptions {
   /**
-   * Takes a failure as a result instead of aborting the rest: each result is a `PromiseSettledResult`.
+   * Whether failures are results instead of aborting the rest: each result is a `PromiseSettledResult`.
    *
    * @default {false}
    */
   settled?: boolean | undefined;
   /**
-   * How many functions may run at once; the others start in order as these end. Promises, which run already,
-   * do not count.
+   * The number of functions that may run at once; the others start in order as these end. Promises do not count,
+   * because their work runs already.
    *
    * @default {Infinity}
    */
@@ -57,9 +57,9 @@ class GatherCall extends StructuredCall<unknown> {
   readonly #entries: EntryList;
   readonly #options: GatherOptions | undefined;
   readonly #settled: boolean;
-  // Invariant: an index is in it ⇔ that entry has come to something that is a result.
+  // Invariant: an index is present ⇔ that entry has a result.
   readonly #results: unknown[];
-  // What has started and not ended; kept only where somebody may ask.
+  // The entries that have started and not ended; recorded only with `grace`, for the names of stragglers.
   readonly #running: Set<number> | null;
   #next = 0;
 
@@ -81,7 +81,7 @@ class GatherCall extends StructuredCall<unknown> {
   }
 
   start(): Promise<unknown> {
-    // One for the call itself, so that it does not end while it starts.
+    // Counts the call itself as pending, so that it cannot end while it starts.
     this.begin();
     runInScope(this.scope, (concurrency) => {
       const few = concurrency < this.#entries.list.length;
@@ -95,11 +95,11 @@ class GatherCall extends StructuredCall<unknown> {
   #startAll(promisesOnly: boolean): void {
     const { list } = this.#entries;
     const own = { signal: this.scope.signal };
-    // One closure for all, where it does not matter whose failure it is.
+    // One closure for all entries, if nobody needs to know which entry failed.
     const no = this.#settled || this.#running !== null ? null : (error: unknown) => this.fail(error);
     for (let i = 0; i < list.length; i++) {
       const entry = list[i]!;
-      // A promise runs already, so it takes no turn, and nothing stops it.
+      // A promise runs already, so it takes no place and cannot be stopped.
       if (typeof entry === "function" && (promisesOnly || this.#stopped())) continue;
       this.begin();
       this.#running?.add(i);
@@ -119,17 +119,17 @@ class GatherCall extends StructuredCall<unknown> {
     }
   }
 
-  /** Whether no further entry may start. One that failed synchronously, or aborts the outside, stops the rest. */
+  /** Whether no further function may start, because one failed synchronously or aborted the outside. */
   #stopped(): boolean {
-    // A failure aborts nothing when nothing else is running.
+    // A failure does not abort the scope if nothing else is running, so check for both.
     if (!this.scope.aborted && this.failures === null) return false;
     this.cancelled = true;
     return true;
   }
 
   /**
-   * Starts as many functions as may run at once, and from then on another one for each that ends: in the context of the
-   * call, not in that of the one that has ended.
+   * Starts as many functions as may run at once, and then another one for each that ends. They start in the context of
+   * the call, not in the context of the function that has ended.
    */
   #openPlaces(concurrency: number): void {
     let free: (() => void)[] = [];
@@ -154,7 +154,7 @@ class GatherCall extends StructuredCall<unknown> {
     }
   }
 
-  /** One place: runs one function at a time. `restart` calls what it is given in the context of the call. */
+  /** Opens one place, which runs one function at a time. `restart` calls its argument in the context of the call. */
   #openPlace(own: { readonly signal: AbortSignal }, restart: (start: () => void) => void): void {
     const { list } = this.#entries;
     let index = 0;
@@ -209,26 +209,29 @@ class GatherCall extends StructuredCall<unknown> {
 }
 
 /**
- * Runs several pieces of work at once, and returns all results in the shape of what was passed.
+ * Runs several pieces of work at once, and returns all results in the shape of the input.
  *
- * Functions are started and owned: the call ends only when all have ended. Promises are awaited and not owned.
+ * The call starts and owns functions: it ends only when all of them have ended. It awaits promises, but does not own
+ * them.
  *
- * **Order**: functions start synchronously, in order; results stand in the order of the input. **Failure**: the
- * first one aborts the rest, and once these have ended the call rejects with it as it is; if others failed
- * genuinely too, with an `AggregateError`, the first one first. With `settled: true` failures are results. **Cancellation**:
- * an abort from outside aborts the functions and waits for them. If it cut one of them short the call rejects with that
- * reason, with `settled` too; if all end with a value all the same, these are the results.
- * **Context**: a function that starts after another one has ended does not see that one's `enterWith`; those that start
- * together, at the call or by the dozen in one turn, may see each other's. **Cost**: below twice `Promise.all`. The async
- * stack trace of a failure ends at the function, not at the caller of `gather`.
+ * - **Order**: Functions start synchronously, in order. Results are in the order of the input.
+ * - **Failure**: The first failure aborts the rest. Once these have ended, the call rejects with that failure
+ *   unchanged, or, if others failed genuinely too, with an `AggregateError` that has the first failure first. With
+ *   `settled: true`, failures are results.
+ * - **Cancellation**: An abort from outside aborts the functions and waits for them. If it cut one of them short, the
+ *   call rejects with the reason of the abort, even with `settled`. If all return a value nevertheless, the call
+ *   returns the results.
+ * - **Context**: A function that starts after another one has ended does not see that function's `enterWith`. Functions
+ *   that start together, at the call or by the dozen in one turn, may see each other's.
+ * - **Cost**: Less than twice `Promise.all`. The async stack trace of a failure ends at the function, not at the caller
+ *   of `gather`.
  *
  * @typeParam T The tuple, array, iterable or record of entries.
- * @param entries Functions and promises: an iterable, read to its end first, or a record.
+ * @param entries Functions and promises: an iterable, which is read to its end first, or a record.
  * @param options Concurrency, settled, signal, name, grace, onDiscard.
  * @returns The results.
- * @throws {TypeError} If an argument is of the wrong kind; then nothing was started.
  * @throws {RangeError} If `concurrency` is not a whole number of at least 1 or `Infinity`.
- * @throws {AggregateError} If several failed.
+ * @throws {AggregateError} If several entries failed.
  * @throws {StragglerError} If work still runs `grace` ms after an abort.
  *
  * @example A record, three at a time
@@ -236,7 +239,8 @@ class GatherCall extends StructuredCall<unknown> {
  * import { gather } from "@weft/async";
  * import { assertEquals } from "@std/assert";
  *
- * const { one, two } = await gather({ one: () => 1, two: async () => "2" }, { concurrency: 3 });
+ * const work = { one: () => 1, two: async () => "2" };
+ * const { one, two } = await gather(work, { concurrency: 3 });
  * assertEquals([one, two], [1, "2"]);
  * ```
  *
@@ -245,12 +249,13 @@ class GatherCall extends StructuredCall<unknown> {
  * import { gather } from "@weft/async";
  * import { assertEquals } from "@std/assert";
  *
- * const [result] = await gather([() => Promise.reject(new Error("no"))], { settled: true });
+ * const fail = () => Promise.reject(new Error("no"));
+ * const [result] = await gather([fail], { settled: true });
  * assertEquals(result.status, "rejected");
  * ```
  *
- * @see asyncio.gather of Python 3.14: it leaves siblings of a failure running, this aborts and joins them;
- * `return_exceptions` is `settled`.
+ * @see asyncio.gather of Python 3.14: it leaves the siblings of a failure running, while this aborts and joins them;
+ * return_exceptions is called settled here.
  */
 export function gather<const T extends readonly Entry<unknown>[] | readonly []>(
   entries: T,
@@ -261,7 +266,7 @@ export function gather<const T extends readonly Entry<unknown>[] | readonly []>(
   entries: T,
   options: GatherOptions & { settled: true },
 ): Promise<GatheredSettled<T>>;
-/** With `settled` known at run time only. */
+/** With `settled` known only at run time. */
 export function gather<const T extends readonly Entry<unknown>[] | readonly []>(
   entries: T,
   options: GatherOptions,
@@ -276,7 +281,7 @@ export function gather<E extends Entry<unknown>>(
   entries: Iterable<E>,
   options: GatherOptions & { settled: true },
 ): Promise<PromiseSettledResult<EntryResult<E>>[]>;
-/** With an iterable and `settled` known at run time only. */
+/** With an iterable and `settled` known only at run time. */
 export function gather<E extends Entry<unknown>>(
   entries: Iterable<E>,
   options: GatherOptions,
@@ -295,7 +300,7 @@ export function gather<
   entries: T,
   options: GatherOptions & { settled: true },
 ): Promise<GatheredSettled<T>>;
-/** With a record and `settled` known at run time only. */
+/** With a record and `settled` known only at run time. */
 export function gather<
   const T extends Readonly<Record<string, Entry<unknown>>>,
 >(

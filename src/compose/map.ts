@@ -1,5 +1,5 @@
 /**
- * Work over a source of any length, a few at a time.
+ * Maps the items of a source of any length, a few at a time.
  *
  * @example Three at a time, in order
  * ```ts
@@ -28,19 +28,19 @@ export { type DiscardOptions, Results, type StructuredOptions };
 /** Options of {@linkcode map}. */
 export interface MapOptions extends StructuredOptions, DiscardOptions {
   /**
-   * How many items may be in work at once: a whole number, because the source may never end.
+   * The number of items that may be in flight at once: a whole number, because the source may never end.
    *
    * @default {10}
    */
   concurrency?: number | undefined;
   /**
-   * Yields the results in the order of the source instead of that of completion.
+   * Whether to yield the results in the order of the source instead of the order of completion.
    *
    * @default {false}
    */
   ordered?: boolean | undefined;
   /**
-   * Yields failures of `fn` instead of throwing the first: each result is a `PromiseSettledResult`.
+   * Whether to yield failures of `fn` instead of throwing the first one: each result is a `PromiseSettledResult`.
    *
    * @default {false}
    */
@@ -52,33 +52,34 @@ const DEFAULT_CONCURRENCY = 10;
 /**
  * Calls `fn` for each item of a source, a few at a time, and yields the results.
  *
- * **Order**: starts with the first read; at most `concurrency` items are in work, and at most twice as many have been
- * taken and not read. **Failure**: of `fn` or of the source: aborts the rest, and is thrown once what had completed
- * before (with `ordered`: stands before) was read and the rest has ended. **Cancellation**: an abort of the scope of the
- * call aborts the work; one of the scope that reads ends only that read. `break` aborts the rest, waits for it, and
- * closes the source. The end of the scope of the call does so too: what had completed then goes to `onDiscard` or,
- * without one, can still be read; after that, reading on throws a `CancelledError`.
+ * - **Order**: Work starts with the first read. At most `concurrency` items are in flight, and at most twice as many
+ *   have been taken from the source but not read.
+ * - **Failure**: A failure of `fn` or of the source aborts the rest. It is thrown after the results that had completed
+ *   before it (with `ordered`: that stand before it) are read and the rest has ended.
+ * - **Cancellation**: An abort of the scope of the call aborts the work. An abort of the scope that reads ends only
+ *   that read. `break` aborts the rest, waits for it, and closes the source, and so does the end of the scope of the
+ *   call. After that end, results that had completed go to `onDiscard` or, without one, can still be read; then the
+ *   next read throws a `CancelledError`.
+ * - **Context**: An item that starts after another one has ended does not see that item's `enterWith`. Items that start
+ *   together may see each other's.
  *
- * Each item has a signal of its own. It is aborted with the work of that item, never after the reader has received the
- * result: the body of a response can be read after a `break`. `currentSignal()` is the signal of the whole call.
+ * Each item has its own signal. It is aborted with the work of that item, but never after the reader has received the
+ * result, so the body of a response can be read after a `break`. `currentSignal()` is the signal of the whole call.
  *
- * The source runs in the scope too, and the call waits for its end: a generator that waits in its `finally` needs `shield`,
- * and one that may wait for ever for something foreign has to pass `currentSignal()` to it, or `grace` gives it up. A
- * `ReadableStream` or Node stream is closed at once, even while it is silent.
+ * The source runs in the scope too, and the call waits for its end. A generator that waits in its `finally` therefore
+ * needs `shield`. A generator that may wait for ever for something foreign has to pass `currentSignal()` to it;
+ * otherwise only `grace` bounds the wait. A `ReadableStream` or Node stream is closed at once, even if no chunk
+ * arrives.
  *
- * **Context**: an item that starts after another one has ended does not see that one's `enterWith`; those that start
- * together may see each other's.
- *
- * @typeParam I The items.
- * @typeParam O What `fn` returns.
- * @param source An iterable, async iterable or `ReadableStream`; it may be slow, and it may never end.
+ * @typeParam I The type of the items.
+ * @typeParam O The result of `fn`.
+ * @param source An iterable, async iterable or `ReadableStream`. It may be slow, and it may never end.
  * @param fn Called with the item, the item's own signal and the index.
  * @param options Concurrency, ordered, settled, signal, name, grace, onDiscard.
  * @returns An async iterator, to be read with `for await`.
- * @throws {TypeError} If an argument is of the wrong kind; then nothing was taken.
  * @throws {RangeError} If `concurrency` is not a whole number of at least 1.
  *
- * @example The first that will do, from a source without end
+ * @example Find the first match in an endless source
  * ```ts
  * import { map } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -86,8 +87,9 @@ const DEFAULT_CONCURRENCY = 10;
  * function* naturals() {
  *   for (let n = 0;; n++) yield n;
  * }
+ * const options = { concurrency: 4, ordered: true };
  * let found = -1;
- * for await (const square of map(naturals(), (n) => n * n, { concurrency: 4, ordered: true })) {
+ * for await (const square of map(naturals(), (n) => n * n, options)) {
  *   found = square;
  *   if (square > 50) break;
  * }
@@ -105,7 +107,7 @@ export function map<I, O>(
   fn: (item: I, signal: AbortSignal, index: number) => O | PromiseLike<O>,
   options: MapOptions & { settled: true },
 ): Results<PromiseSettledResult<O>>;
-/** With `settled` known at run time only. */
+/** With `settled` known only at run time. */
 export function map<I, O>(
   source: Iterable<I> | AsyncIterable<I>,
   fn: (item: I, signal: AbortSignal, index: number) => O | PromiseLike<O>,

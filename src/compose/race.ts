@@ -1,5 +1,5 @@
 /**
- * Several pieces of work at once, of which one counts.
+ * Races: the first result wins.
  *
  * @module
  */
@@ -30,11 +30,11 @@ class RaceCall extends StructuredCall<unknown> {
   readonly #errors: unknown[] = [];
   #allFailed: AggregateError | null = null;
   readonly #running = new Set<number>();
-  // One for each function that was started, since any may win, and one for all promises. A scope stays here when its
-  // function has settled: they end together, so that what one has left running is as cancelled as the others.
+  // One scope for each started function, because any may win, and one for all promises. A scope stays here after its
+  // function has settled: all end together, so that work which one has left running is cancelled with the others.
   readonly #scopes: Scope[] = [];
   #promises: Scope | null = null;
-  // The scope that has not come to an end when the call last tried to.
+  // The index of the first scope that still had children when the call last tried to end.
   #open = 0;
   #winner: Winner | null = null;
   #reason: CancelledError | null = null;
@@ -62,7 +62,7 @@ class RaceCall extends StructuredCall<unknown> {
       const entry = list[i]!;
       if (typeof entry === "function") {
         if (!this.#stopped()) this.#start(i, entry, this.#newScope());
-      } // A promise runs already, and nothing stops it.
+      } // A promise runs already and cannot be stopped.
       else if (this.#winner !== null) ignoreFailure(entry);
       else this.#start(i, entry, this.#promises ??= this.#newScope());
     }
@@ -85,7 +85,7 @@ class RaceCall extends StructuredCall<unknown> {
     runInScope(scope, () => startEntry(entry, scope, scope, ok, no));
   }
 
-  /** Whether no further function may start. One may have won synchronously, or have aborted the outside. */
+  /** Whether no further function may start, because one won synchronously or aborted the outside. */
   #stopped(): boolean {
     if (this.#winner !== null) return true;
     if (!this.scope.aborted) return false;
@@ -101,10 +101,10 @@ class RaceCall extends StructuredCall<unknown> {
   }
 
   #lost(index: number, scope: Scope, error: unknown): void {
-    // What losers fail with, genuine or not, is theirs.
+    // The failures of losers, genuine or not, are dropped.
     if (this.#winner !== null) return this.#arrived(index, scope, { error });
     if (this.state !== "open") {
-      // Nobody waits for it any more, and it has lost to none.
+      // The call has rejected without a winner, so nobody else can receive this failure.
       if (!isCancellationOf(error, this.scope)) surface(error);
     } else if (isCancellationOf(error, this.scope)) this.cancelled = true;
     else if (this.#kind === "race") return this.#arrived(index, scope, { error });
@@ -115,11 +115,11 @@ class RaceCall extends StructuredCall<unknown> {
 
   #win(scope: Scope, winner: Winner): void {
     this.#winner = winner;
-    // It has won even if the outside was aborted meanwhile.
+    // It wins even if the outside was aborted meanwhile.
     this.cancelled = false;
     if (this.scope.aborted) return;
     if ("error" in winner) return this.abortBecauseOf(winner.error);
-    // Not the scope of the winner itself: its signal may be that of a response whose body is not read yet.
+    // Not the scope of the winner: its signal may belong to a response whose body has not been read yet.
     const dropped = this.#scopes.filter((at) => at !== scope || at === this.#promises);
     if (scope.childCount > 0) {
       const left = this.#newScope();
@@ -141,7 +141,7 @@ class RaceCall extends StructuredCall<unknown> {
       this.abortBecauseOf(this.#failure());
     }
     const scopes = this.#scopes;
-    // From where it stopped the last time, so that many that end one by one are not looked at again and again.
+    // Starts where the last attempt stopped, so that scopes that end one by one are not all checked again each time.
     for (let i = 0; i < scopes.length; i++) {
       if (!scopes[this.#open]!.settleChildren()) return;
       this.#open = (this.#open + 1) % scopes.length;
@@ -158,12 +158,12 @@ class RaceCall extends StructuredCall<unknown> {
   }
 
   #failure(): AggregateError {
-    return this.#allFailed ??= new AggregateError(this.#errors, `None of ${this.#errors.length} has succeeded`);
+    return this.#allFailed ??= new AggregateError(this.#errors, `All ${this.#errors.length} entries failed`);
   }
 
   protected override discard(): void {
     if (this.state !== "left" || this.#winner === null) return;
-    // Nobody gets it when stragglers have let the call reject.
+    // The call has rejected because of stragglers, so nobody receives the winner's value.
     this.scope.abort(this.abortReason);
     if ("value" in this.#winner) discard(this.#options, this.#winner.value);
   }
@@ -182,7 +182,7 @@ function start(
   try {
     const own = checkCombinator(action, options);
     const read = readEntries(action, entries);
-    // Waiting for the first of nobody would never end.
+    // A wait for the first of no entries would never end.
     if (read.list.length === 0) {
       throw outOfRange(action, "entries", "at least one function or promise", entries);
     }
@@ -194,20 +194,21 @@ function start(
 }
 
 /**
- * Runs several pieces of work at once, and returns what the first of them comes to, value or failure.
+ * Runs several pieces of work at once, and returns or throws the outcome of the first that settles.
  *
- * **Order**: functions start synchronously, in order, each with a signal of its own. **Failure**: of the first to settle,
- * as it is; those of losers are dropped. **Cancellation**: losers are aborted, and have ended before the call settles. The
- * signal of the winner is not, so that the body of a response can be read afterwards; but structured calls and iterators
- * that the winner has left open are cancelled with the losers, and joined. An abort from outside reaches all until the call
- * settles: it rejects with that reason if the abort cut all of them short, and comes to the first that has ended with a
- * value all the same.
+ * - **Order**: Functions start synchronously, in order, each with its own signal.
+ * - **Failure**: If the first to settle fails, the call rejects with that failure unchanged. Failures of losers are
+ *   dropped.
+ * - **Cancellation**: Losers are aborted, and have ended before the call settles. The signal of the winner is not
+ *   aborted, so the body of a response can be read afterwards. Structured calls and iterators that the winner has left
+ *   open are cancelled and joined with the losers. An abort from outside reaches all entries until the call settles. If
+ *   it cut all of them short, the call rejects with its reason; otherwise the first that ends with a value nevertheless
+ *   wins.
  *
- * @typeParam E The entries.
- * @param entries Functions and promises, at least one. A promise that loses goes on.
+ * @typeParam E The type of the entries.
+ * @param entries Functions and promises, at least one. A promise that loses continues.
  * @param options Signal, name, grace, onDiscard.
- * @returns The value of the first.
- * @throws {TypeError} If an argument is of the wrong kind; then nothing was started.
+ * @returns The value of the winner.
  * @throws {RangeError} If there are no entries.
  *
  * @example The faster of two mirrors
@@ -215,7 +216,10 @@ function start(
  * import { race, sleep } from "@weft/async";
  * import { assertEquals } from "@std/assert";
  *
- * const first = await race([() => sleep(60_000).then(() => "far"), () => sleep(1).then(() => "near")]);
+ * const first = await race([
+ *   () => sleep(60_000).then(() => "far"),
+ *   () => sleep(1).then(() => "near"),
+ * ]);
  * assertEquals(first, "near");
  * ```
  *
@@ -231,19 +235,19 @@ export function race<E extends Entry<unknown>>(
 /**
  * Runs several pieces of work at once, and returns the first value.
  *
- * **Order**: functions start synchronously, in order, each with a signal of its own. **Failure**: when all have failed, an
- * `AggregateError` of all failures in order of completion; otherwise failures are dropped. **Cancellation**: losers, those
- * that have failed included, are aborted, and have ended before the call settles. The signal of the winner is not, so that
- * the body of a response can be read afterwards; but structured calls and iterators that the winner has left open are
- * cancelled with the losers, and joined. An abort from outside reaches all until the call settles: it rejects with that
- * reason, unless one of them succeeds all the same.
+ * - **Order**: Functions start synchronously, in order, each with its own signal.
+ * - **Failure**: If all entries fail, the call rejects with an `AggregateError` of all failures in order of completion.
+ *   Otherwise failures are dropped.
+ * - **Cancellation**: Losers, including those that have failed, are aborted, and have ended before the call settles.
+ *   The signal of the winner is not aborted, so the body of a response can be read afterwards. Structured calls and
+ *   iterators that the winner has left open are cancelled and joined with the losers. An abort from outside reaches all
+ *   entries until the call settles. The call rejects with its reason, unless an entry succeeds nevertheless.
  *
- * @typeParam E The entries.
- * @param entries Functions and promises, at least one. A promise that loses goes on.
+ * @typeParam E The type of the entries.
+ * @param entries Functions and promises, at least one. A promise that loses continues.
  * @param options Signal, name, grace, onDiscard.
  * @returns The first value.
- * @throws {AggregateError} If all have failed.
- * @throws {TypeError} If an argument is of the wrong kind; then nothing was started.
+ * @throws {AggregateError} If all entries fail.
  * @throws {RangeError} If there are no entries.
  *
  * @example One mirror is down
@@ -251,7 +255,10 @@ export function race<E extends Entry<unknown>>(
  * import { firstSuccess } from "@weft/async";
  * import { assertEquals } from "@std/assert";
  *
- * const page = await firstSuccess([() => Promise.reject(new Error("down")), async () => "page"]);
+ * const page = await firstSuccess([
+ *   () => Promise.reject(new Error("down")),
+ *   async () => "page",
+ * ]);
  * assertEquals(page, "page");
  * ```
  *

@@ -1,12 +1,13 @@
 /**
- * The engine of `map` and `asCompleted`: work over a source, its results read one by one.
+ * The engine of `map` and `asCompleted`: processes the items of a source, and lets a reader take the results one by
+ * one.
  *
  * ```text
  * source ──pull──► in flight ──ok──► waiting to be read ──next()──► reader
  *          (only while fewer than `bound` are in flight or waiting)
  * ```
  *
- * Items start in the async context in which the stream was opened, not in that of one that has ended; see
+ * Items start in the async context in which the stream was opened, not in that of an item that has ended; see
  * {@linkcode Reentry}.
  *
  * @module
@@ -26,13 +27,13 @@ import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import { discard, type DiscardOptions } from "./entries.ts";
 import { type Opener, type SourceReader, StreamSource } from "./stream_source.ts";
 
-/** What a stream works on. */
+/** How a stream reads its source, starts the work, and presents the results. */
 export interface StreamPlan<I, R> {
   readonly kind: string;
-  /** What messages call the work for one item. */
+  /** The name, in messages, of the work for one item. */
   name(index: number): string;
   readonly open: Opener<I>;
-  /** Starts the work for one item, whose signal `own` makes. */
+  /** Starts the work for one item. `own` makes the item's signal on demand. */
   start(
     item: I,
     scope: Scope,
@@ -41,22 +42,22 @@ export interface StreamPlan<I, R> {
     ok: (value: unknown) => void,
     no: (error: unknown) => void,
   ): void;
-  /** Whether the item comes to the same value as one before it, which gets that value or gives it away. */
+  /** Whether the item has the same value as an earlier one, for which that value is delivered or discarded. */
   repeats?(index: number): boolean;
-  /** What the reader gets for a value. */
+  /** Returns the result that the reader gets for a value. */
   fulfilled(value: unknown, index: number): R;
-  /** What the reader gets for a failure; absent: the failure ends the stream. */
+  /** Returns the result that the reader gets for a failure. If absent, a failure ends the stream. */
   rejected?: ((reason: unknown, index: number) => R) | undefined;
-  /** How many items may be in flight, without those that take no place. */
+  /** The number of items that may be in flight, not counting those that take no place. */
   readonly concurrency: number;
-  /** Whether an item takes no place, because it runs already. */
+  /** Whether an item takes no place, because its work runs already. */
   free?(item: I): boolean;
-  /** How many items may be in flight or wait to be read. */
+  /** The number of items that may be in flight or wait to be read. */
   readonly bound: number;
   readonly ordered: boolean;
 }
 
-/** Where the work for one item gets its signal. */
+/** The source of the signal for one item. */
 export interface ItemSignal {
   readonly signal: AbortSignal;
 }
@@ -64,12 +65,12 @@ export interface ItemSignal {
 /** A result on its way to the reader; in a ring while it is in flight. */
 class Slot<R> extends Link implements ItemSignal {
   readonly index: number;
-  // Each item has one of its own: what the reader has got, such as a response whose body is not read yet, is not aborted
-  // with the rest.
+  // Each item has its own, so that a result which the reader has received, such as a response whose body has not been
+  // read yet, is not aborted with the rest.
   controller: AbortController | null = null;
   state: "running" | "ready" | "failed" = "running";
   value: R | undefined = undefined;
-  /** What `onDiscard` gets, if the result is a value. */
+  /** The value for `onDiscard`, if the result is a value. */
   raw: unknown = undefined;
   hasRaw = false;
 
@@ -91,7 +92,7 @@ class Slot<R> extends Link implements ItemSignal {
   }
 }
 
-// The failures of iterators that nobody can read any more.
+// Surfaces the failures of iterators that were garbage collected unread.
 const lost = new FinalizationRegistry<unknown>((error) => surface(error));
 
 /** The engine of one iteration. */
@@ -101,24 +102,24 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   readonly #outer: Scope;
   readonly #source: StreamSource<I>;
   readonly #readers = new WaitQueue<null>();
-  // In order of the input when `ordered`, else of completion.
+  // In order of the input if `ordered`, else in order of completion.
   readonly #slots = new Fifo<Slot<R>>();
   readonly #running = new Link();
   #inFlight = 0;
   #index = 0;
   #heldBack = false;
   #stopped = false;
-  // How many items have taken a place, and how many of these have ended.
+  // The number of items that have taken a place, and of those that have also ended.
   #placed = 0;
   #ended = 0;
-  // Not null ⇔ it has been opened.
+  // Invariant: not null ⇔ the stream has been opened.
   #reentry: Reentry | null = null;
   #outcome: { error: unknown } | "done" | null = null;
-  // What a reader is told after the rest, because the end of the scope around has cost it results.
+  // The error that a reader gets after the remaining results, because the end of the surrounding scope lost some.
   #loss: { error: CancelledError } | null = null;
   #dropped: CancelledError | null = null;
   #surfaced = false;
-  // What the reader has, of which nothing here knows but whether it is still there.
+  // The object that the reader holds. Held weakly, only to find out whether the reader still holds it.
   #handle: WeakRef<object> | null = null;
   #place: Scope | null = null;
 
@@ -132,7 +133,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     this.#plan = plan;
     this.#options = options;
     this.#source = new StreamSource<I>(this, plan.kind, plan.open);
-    // The source, until it is closed.
+    // Counts the source as pending until it is closed.
     this.begin();
     this.promise.then(
       () => this.#finish("done"),
@@ -144,7 +145,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     return this.#plan.kind;
   }
 
-  /** Opens the source and starts the first work, in the context that all the rest starts in. */
+  /** Opens the source and starts the first work. All later work starts in the same async context. */
   open(): void {
     if (this.#reentry !== null || this.scope.aborted) return;
     runInScope(this.scope, () => {
@@ -153,20 +154,20 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     });
   }
 
-  /** Says through what it is read. */
+  /** Sets the object through which the stream is read. */
   readThrough(handle: object): void {
-    // Only outside of every scope nothing else tells that it is lost.
+    // Needed only outside every scope: there, no end of a scope reveals that the stream was abandoned.
     if (this.#outer.parent === null) this.#handle = new WeakRef(handle);
   }
 
-  /** The next result for the reader. */
+  /** Returns the next result for the reader. */
   next(): Promise<IteratorResult<R, undefined>> {
     const scope = currentScope();
     const refused = refusal(scope);
     if (refused !== null) return refused;
     this.open();
     const slot = this.#slots.first;
-    // Nobody waits for one that is ready: `#deliver` has seen to that.
+    // If a result is ready, no reader waits, because `#deliver` would have granted it.
     if (slot?.state === "ready") {
       return Promise.resolve(this.#take());
     }
@@ -174,20 +175,20 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     return this.#takeOutcome();
   }
 
-  /** Ends the stream before its end, and waits until nothing of it runs. */
+  /** Ends the stream early, and waits until none of its work runs. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#loss = null;
     this.#drop();
     if (this.#outcome === null) {
       this.scope.abort(
-        new CancelledError(`${this.label} was left before its end`),
+        new CancelledError(`${this.label} was abandoned before its end`),
       );
       await this.promise.catch(() => {});
     } else this.#forsake();
   }
 
-  /** The failure that nobody has been given, which from now on is the caller's. */
+  /** Returns the failure that nobody has received yet, and counts it as received by the caller. */
   takeFailure(): { error: unknown } | null {
     const outcome = this.#outcome;
     if (outcome === null || outcome === "done") return null;
@@ -222,23 +223,23 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
 
   protected override ownAbort(): void {}
 
-  /** How many items are in flight or wait to be read. */
+  /** The number of items that are in flight or wait to be read. */
   get #taken(): number {
     return this.#slots.size +
       (this.#plan.ordered ? 0 : this.#inFlight);
   }
 
-  /** Takes from the source while there is room. Runs in the stream's context. */
+  /** Takes items from the source while there is room. Runs in the stream's async context. */
   #pump(): void {
     const { concurrency, bound } = this.#plan;
-    // Those with which the stream begins start together.
+    // The first items start together, and so do many that start in one turn.
     const together = this.#placed < concurrency || concurrency - this.#inFlight >= MANY;
     while (this.#source.ready && this.#inFlight < concurrency) {
       this.#heldBack = this.#taken >= bound;
       if (this.#heldBack) return;
       const ended = this.#ended;
       this.#source.pull();
-      // It may have left us in a context of its own.
+      // The step may have changed the async context.
       if (!together || (this.#ended > ended && this.#placed >= concurrency)) return this.#pumpSoon();
     }
   }
@@ -252,7 +253,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   }
 
   sourceClosed(cut: boolean): void {
-    // Whatever had completed, there would have been more.
+    // Even if all started items completed, the source would have had more.
     if (cut) this.cancelled = true;
     this.end();
   }
@@ -290,13 +291,13 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
         return this.#settled(slot, rejected(error, slot.index));
       }
       slot.state = "failed";
-      // While it still stands among those that run: its own signal is aborted too.
+      // Before it leaves the ring of running items, so that its own signal is aborted too.
       this.fail(error);
       slot.unlink();
     });
   }
 
-  /** Whether a further result is for the reader, not for nobody: after a failure, and when either side has left. */
+  /** Whether a further result is for the reader: not after a failure, an early end, or the end of the scope. */
   get #wanted(): boolean {
     return this.failures === null && !this.#stopped && this.#loss === null && this.state === "open";
   }
@@ -343,7 +344,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     return { done: false, value: value as R };
   }
 
-  /** What nobody gets. Whoever is given it by `onDiscard` still uses it; otherwise its signal is aborted. */
+  /** Discards a result. Without `onDiscard`, whose callback may still use the value, the item's signal is aborted. */
   #discard(slot: Slot<R>): void {
     if (!slot.hasRaw) return;
     if (this.#options?.onDiscard === undefined) slot.abort(this.#dropReason);
@@ -352,7 +353,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
 
   get #dropReason(): unknown {
     if (this.scope.aborted) return this.scope.reason;
-    return this.#dropped ??= new CancelledError(`Nobody has read the result of ${this.label}`);
+    return this.#dropped ??= new CancelledError(`A result of ${this.label} was abandoned`);
   }
 
   #drop(from = 0): void {
@@ -361,10 +362,10 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     }
   }
 
-  /** Nothing of the stream runs any more. What is ready to be read still is. */
+  /** Called when no work of the stream runs any more. Results that are ready can still be read. */
   #finish(outcome: { error: unknown } | "done"): void {
     this.#outcome = outcome;
-    // In order, what stands behind a failure or a cancelled one is never reached.
+    // With `ordered`, results behind a failed or cancelled item are never reached.
     const gap = this.#slots.findIndex((slot) => slot.state !== "ready");
     if (gap !== -1) this.#drop(gap);
     if (this.#stopped) this.#forsake();
@@ -389,7 +390,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     return end.genuine ? Promise.reject(end.error) : cancelledPromise(end.error);
   }
 
-  /** What a reader who has read all that is ready gets instead of `done`, once. */
+  /** Returns, once, the error that a reader gets instead of `done` after it has read all ready results. */
   #takeEnd(): { error: unknown; genuine: boolean } | null {
     const genuine = this.#unreadFailure !== null;
     const end = this.takeFailure() ?? this.#loss;
@@ -397,20 +398,20 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     return end === null ? null : { error: end.error, genuine };
   }
 
-  /** The failure, not the cancellation, that the stream ended with and nobody has been given. */
+  /** The failure, not a cancellation, with which the stream ended and that nobody has received yet. */
   get #unreadFailure(): { error: unknown } | null {
     const outcome = this.#outcome;
     if (outcome === null || outcome === "done") return null;
     return this.failures !== null || this.state === "left" ? outcome : null;
   }
 
-  // What is not read yet keeps a place in the tree, so that the end of the scope around finds it.
+  // An unread failure or result keeps a place in the tree, so that the end of the surrounding scope finds it.
   #keepPlace(): void {
     const discards = this.#options?.onDiscard !== undefined && this.#slots.size > 0;
     if (!discards && this.#unreadFailure === null) return;
     if (this.#outer.ended) return this.#orphan();
     if (this.#outer.parent === null) {
-      // Nothing ends the root, so a place under it would be kept for ever.
+      // The root never ends, so it would keep a place under it for ever.
       if (this.#unreadFailure !== null) this.#surfaceWhenLost(this.#unreadFailure.error);
       return;
     }
@@ -427,21 +428,24 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     this.#place = null;
   }
 
-  /** The reader has left. */
+  /** Called when the reader has ended the iteration early. */
   #forsake(): void {
     this.#drop();
     this.#surface();
   }
 
-  /** The scope around has ended after the stream. */
+  /** Called when the surrounding scope ends after the stream. */
   #orphan(): void {
     if (this.#options?.onDiscard !== undefined && this.#slots.size > 0) this.#lose();
     this.#surface();
   }
 
-  /** The scope around has ended, and perhaps nobody reads any more: what has an owner goes back, the rest stays. */
+  /**
+   * Called when the surrounding scope ends. Perhaps nobody reads any more, so the unread results go to `onDiscard`;
+   * without one, they can still be read.
+   */
   #lose(): CancelledError {
-    const error = new CancelledError(`${this.label} was left before its end: the scope it was made in has ended`);
+    const error = new CancelledError(`${this.label} was abandoned before its end: the scope it was made in has ended`);
     this.#loss = { error };
     if (this.#options?.onDiscard !== undefined) this.#drop();
     return error;
@@ -452,11 +456,11 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     const failure = this.#unreadFailure;
     if (failure === null || this.#surfaced) return;
     this.#surfaced = true;
-    // Until then a reader or `await using` may take it.
+    // A reader or `await using` may still receive it before the next turn.
     surface(failure.error, () => this.#outcome === "done");
   }
 
-  /** Outside of every scope one may read at any time, until nobody has the iterator any more. */
+  /** Surfaces the failure when the iterator is garbage collected: outside every scope, it can be read until then. */
   #surfaceWhenLost(error: unknown): void {
     const handle = this.#handle?.deref();
     if (handle !== undefined) lost.register(handle, error, this);

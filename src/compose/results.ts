@@ -1,5 +1,5 @@
 /**
- * What one iterates over.
+ * The iterator that `map` and `asCompleted` return.
  *
  * @module
  */
@@ -10,13 +10,13 @@ import type { StructuredOptions } from "../core/structured_call.ts";
 import type { DiscardOptions } from "./entries.ts";
 import { ResultStream, type StreamPlan } from "./result_stream.ts";
 
-/** What `map` and `asCompleted` return: to be read with `for await`, or by hand and ended with `await using`. */
+/** The results of `map` or `asCompleted`. Read them with `for await`, or with `next` and `await using`. */
 export class Results<R> implements AsyncIterableIterator<R, undefined, unknown> {
   readonly #stream: ResultStream<never, R>;
 
   /**
-   * Ends it at the end of a block, for `await using`: aborts what runs, waits for it, closes the source, and throws
-   * what failed meanwhile.
+   * Ends the iteration at the end of a block with `await using`: aborts the running work, waits for it, closes the
+   * source, and throws a failure that occurred meanwhile.
    */
   declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
@@ -26,22 +26,24 @@ export class Results<R> implements AsyncIterableIterator<R, undefined, unknown> 
   }
 
   /**
-   * Returns the next result, and waits for it if need be.
+   * Returns the next result, and waits for it if necessary.
    *
-   * **Cancellation**: an abort of the scope that reads takes nothing; one may go on reading. Outside the scope that the
-   * results were made in, which aborts them when it ends, one gets what had completed by then, and a `CancelledError`.
+   * - **Failure**: A failure is thrown after the results that had completed before it are read.
+   * - **Cancellation**: An abort of the scope that reads takes nothing; later reads continue. The end of the scope in
+   *   which the results were made aborts the work. After it, reads return the results that had completed by then, and
+   *   then throw a `CancelledError`.
    *
    * @returns The result, or `done`.
-   * @throws What failed, after what had completed before was read.
+   * @throws The failure of the work.
    */
   next(): Promise<IteratorResult<R, undefined>> {
     return this.#stream.next();
   }
 
   /**
-   * Ends it early, as `break` does: aborts what runs, waits for it, and closes the source. JavaScript does not say
-   * whether the loop's body threw, and then drops what this rejects with; so failures met meanwhile become an
-   * unhandled rejection, unless `await using` takes them.
+   * Ends the iteration early, as `break` does: aborts the running work, waits for it, and closes the source. It does
+   * not reject, because JavaScript does not report whether the loop's body threw, and in that case drops the rejection.
+   * A failure that occurs meanwhile becomes an unhandled rejection, unless `await using` receives it.
    *
    * @returns `done`.
    */
@@ -67,7 +69,7 @@ export class Results<R> implements AsyncIterableIterator<R, undefined, unknown> 
   }
 }
 
-/** Makes a stream in the ambient scope; `eager` starts it at once. */
+/** Makes a stream of results in the ambient scope. `eager` starts it at once. */
 export function streamResults<I, R>(
   plan: StreamPlan<I, R>,
   options: (StructuredOptions & DiscardOptions) | undefined,

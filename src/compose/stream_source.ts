@@ -17,26 +17,26 @@ import { adopt, observe } from "../core/foreign.ts";
 import { inNextTurn } from "../core/next_turn.ts";
 import { isThenable, wrongKind } from "../core/validate.ts";
 
-/** Whoever reads a source. All but `scope` is called in the async context of that. */
+/** The reader of a source. Its methods are called in the async context of `scope`. */
 export interface SourceReader<I> {
-  /** What the code of the source runs in. */
+  /** The scope in which the code of the source runs. */
   readonly scope: Scope;
   /** Takes an item. */
   pulled(item: I): void;
-  /** A step that was waited for is over: there may be room for another one. */
+  /** Reports that an asynchronous step has ended, so that there may be room for another one. */
   stepped(): void;
-  /** The source will not be asked again, because it is at its end or has been closed. `cut`: not all was read of it. */
+  /** Reports that the source has ended or was closed. `cut`: it was closed before its end. */
   sourceClosed(cut: boolean): void;
-  /** It is over too, because it has thrown. */
+  /** Reports that the source has ended because it threw. */
   sourceFailed(error: unknown): void;
-  /** A step that was under way when the source was closed has thrown. */
+  /** Reports that a step which was pending when the source was closed has thrown. */
   lateFailure(error: unknown): void;
 }
 
-/** Begins to read what one iterates over, for the scope of whoever reads. */
+/** Opens a source for a reader with the given scope. */
 export type Opener<I> = (scope: Scope) => Iterator<I> | AsyncIterator<I>;
 
-/** How to read `source`. Throws when it is nothing that can be read. */
+/** Returns the opener of `source`. Throws if `source` is not iterable. */
 export function openerOf<I>(action: string, source: Iterable<I> | AsyncIterable<I>): Opener<I> {
   const { [Symbol.asyncIterator]: openAsync, [Symbol.iterator]: openSync, getReader, locked } = Object(source) as
     & Partial<AsyncIterable<I>>
@@ -54,8 +54,8 @@ export function openerOf<I>(action: string, source: Iterable<I> | AsyncIterable<
 }
 
 /**
- * Reads a stream as its own iterator does, but without putting off `return` until `next` has settled, which in a silent
- * stream is never.
+ * Reads a stream as its own iterator does, except that `return` does not wait for a pending `next`, which may never
+ * settle if no chunk arrives.
  */
 function readStream<I>(stream: ReadableStream<I>, scope: Scope): AsyncIterator<I, undefined> {
   const reader = stream.getReader();
@@ -70,32 +70,32 @@ function readStream<I>(stream: ReadableStream<I>, scope: Scope): AsyncIterator<I
       }),
     return() {
       const cancelled = reader.cancel(scope.reason);
-      // Nothing is read any more: that has settled with the call.
+      // No read is pending any more, because `cancel` settles it.
       reader.releaseLock();
       return cancelled.then(() => ({ done: true, value: undefined }));
     },
   };
 }
 
-/** The part of a `Readable` of `node:stream` that we use. */
+/** The part of `Readable` of `node:stream` that is used here. */
 interface NodeStream {
   destroy(): unknown;
 }
 
-/** By what it can do: `node:stream` is not there in browsers, and other packages have streams of their own. */
+/** Detects a Node stream by its methods: browsers have no `node:stream`, and other packages have their own streams. */
 function isNodeStream(source: unknown): source is NodeStream {
   const { destroy, pipe, read, on } = Object(source) as Record<string, unknown>;
   return [destroy, pipe, read, on].every((method) => typeof method === "function");
 }
 
-/** Reads a Node stream, but destroys it at once when it is closed: its own iterator would wait for the next chunk first. */
+/** Reads a Node stream, and destroys it at once on `return`; its own iterator would wait for the next chunk first. */
 function readNodeStream<I>(stream: NodeStream, iterator: AsyncIterator<I>): AsyncIterator<I, undefined> {
   const END: IteratorResult<I, undefined> = { done: true, value: undefined };
   let destroyed = false;
   return {
     next: () =>
       Promise.resolve(iterator.next()).catch((error) => {
-        // That it was closed too soon is what we have asked for.
+        // The stream reports a premature close, which `return` has requested.
         if (destroyed) return END;
         throw error;
       }) as Promise<IteratorResult<I, undefined>>,
@@ -103,7 +103,7 @@ function readNodeStream<I>(stream: NodeStream, iterator: AsyncIterator<I>): Asyn
       destroyed = true;
       stream.destroy();
       const closed = adopt(iterator.return?.());
-      // Not for ever: standard input in Deno 2.9 never reports that it is closed.
+      // The wait is bounded, because standard input in Deno 2.9 never reports that it is closed.
       return new Promise((resolve) => {
         closed.then(() => resolve(END), () => resolve(END));
         inNextTurn(() => inNextTurn(() => resolve(END)));
@@ -112,14 +112,14 @@ function readNodeStream<I>(stream: NodeStream, iterator: AsyncIterator<I>): Asyn
   };
 }
 
-/** The source of one stream. */
+/** The open source of one stream. */
 export class StreamSource<I> {
   readonly #reader: SourceReader<I>;
   readonly #kind: string;
   readonly #open: Opener<I>;
   #iterator: Iterator<I> | AsyncIterator<I> | null = null;
   #state: "unopened" | "open" | "pulling" | "closing" | "closed" = "unopened";
-  // Whether code of the source is on the stack.
+  // Whether code of the source is on the call stack.
   #inSource = false;
 
   constructor(reader: SourceReader<I>, kind: string, open: Opener<I>) {
@@ -128,7 +128,7 @@ export class StreamSource<I> {
     this.#open = open;
   }
 
-  /** Whether a step can be asked for. */
+  /** Whether a step can be pulled. */
   get ready(): boolean {
     return this.#state === "open";
   }
@@ -137,14 +137,14 @@ export class StreamSource<I> {
     return this.#state === "closed";
   }
 
-  /** Begins to read. False when that was done before, or threw. */
+  /** Opens the source. Returns false if it was opened before, or threw. */
   open(): boolean {
     if (this.#state !== "unopened") return false;
     this.#state = "open";
     return this.#ask(() => this.#iterator = this.#open(this.#reader.scope));
   }
 
-  /** Asks for a step. The caller has looked at `ready`. */
+  /** Pulls a step. The caller has checked `ready`. */
   pull(): void {
     this.#state = "pulling";
     let step!: IteratorResult<I> | PromiseLike<IteratorResult<I>>;
@@ -161,13 +161,13 @@ export class StreamSource<I> {
     }, (error) => this.#failed(error));
   }
 
-  /** Closes it, because the scope is aborted. */
+  /** Closes the source, because the scope is aborted. */
   close(): void {
-    // A generator takes no `return` while it runs, so one that aborts its own scope is closed afterwards.
+    // A generator cannot be closed while it runs, so one that aborts its own scope is closed afterwards, by `#ask`.
     if (!this.#inSource) runInScope(this.#reader.scope, () => this.#close());
   }
 
-  /** Calls code of the source. Returns false when it throws. */
+  /** Calls code of the source. Returns false if it throws. */
   #ask(fn: () => void): boolean {
     this.#inSource = true;
     try {
@@ -193,11 +193,11 @@ export class StreamSource<I> {
     } catch (error) {
       return this.#failed(error);
     }
-    // To look at it may have run a getter, and that anything.
+    // Reading the step may have run a getter, which can do anything, so check the state again.
     if (this.#state !== "pulling") return;
     this.#state = "open";
     if (done) this.#end(false);
-    // What comes after the abort is for nobody.
+    // An item that arrives after the abort is dropped.
     else if (this.#reader.scope.aborted) this.#close();
     else this.#reader.pulled(item as I);
   }
@@ -237,7 +237,10 @@ export class StreamSource<I> {
   }
 }
 
-/** Whether it puts off `return` until its `next` has settled. It then runs in no async context, so we do that for it. */
+/**
+ * Whether the iterator delays `return` until a pending `next` has settled. The rest of it would then run without an
+ * async context, so such an iterator is closed only after its pending step.
+ */
 function isAsyncGenerator(iterator: unknown): boolean {
   try {
     return Object.prototype.toString.call(iterator) === "[object AsyncGenerator]";

@@ -1,5 +1,5 @@
 /**
- * Waits for some of several promises, and tells which are done.
+ * Waits for some of several promises, and returns which have settled.
  *
  * @module
  */
@@ -15,8 +15,8 @@ import { checkDeadlock, ignoreFailure, scopeless, wasCancelled } from "../task/a
 export type { WaitOptions };
 
 /**
- * What {@linkcode wait} waits for: all, the first that settles, or the first that fails (else all). To be cancelled is
- * not to fail.
+ * When {@linkcode wait} returns: after all promises have settled, after the first has settled, or after the first has
+ * failed (if none fails, after all). A cancellation is not a failure.
  */
 export type ReturnWhen = "allCompleted" | "firstCompleted" | "firstException";
 
@@ -29,18 +29,18 @@ export interface WaitManyOptions extends WaitOptions {
    */
   returnWhen?: ReturnWhen | undefined;
   /**
-   * After how many ms to return in any case.
+   * The time in ms after which to return in any case.
    *
    * @default {Infinity}
    */
   timeout?: number | undefined;
 }
 
-/** What {@linkcode wait} returns. */
+/** The result of {@linkcode wait}. */
 export interface WaitResult<P> {
-  /** What has settled, in order of the input. */
+  /** The promises that have settled, in order of the input. */
   readonly done: Set<P>;
-  /** What has not. */
+  /** The promises that have not settled. */
   readonly pending: Set<P>;
 }
 
@@ -50,7 +50,7 @@ const RETURN_WHEN: readonly unknown[] = [
   "firstException",
 ];
 
-/** Where the caller's wait stands: when it is over, the waits for the single promises are. */
+/** The home of the caller's wait. When that wait is over, it ends the waits for the individual promises. */
 class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, Sleeper {
   readonly #promises: ReadonlySet<P>;
   readonly #settled = new Set<P>();
@@ -74,7 +74,7 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
     try {
       if (timeout !== Infinity) alarm = arm(this, timeout);
     } catch (error) {
-      // A faked `setTimeout`.
+      // A faked `setTimeout` threw.
       return void this.#claim.fail(error);
     }
     this.#claim.node(alarm).home = this;
@@ -90,7 +90,7 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
 
   remove(node: WaitNode<Alarm | null>): void {
     if (node.payload !== null) disarm(node.payload);
-    // With no reason, because nobody hears of it.
+    // Without a reason, because nobody observes these waits.
     for (const wait of this.#waits.splice(0)) wait.cancel(undefined);
   }
 
@@ -99,11 +99,11 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
     this.#settled.add(promise);
     if (this.#settled.size === this.#promises.size) return this.ring();
     const enough = this.#returnWhen === "firstCompleted" || (this.#returnWhen === "firstException" && failed);
-    // Those that settled in the same turn are told of right behind this one.
+    // Promises that settled in the same turn are reported right after this one, so wait for them too.
     if (enough) void Promise.resolve().then(() => this.ring());
   }
 
-  /** Returns what there is. */
+  /** Ends the wait with the current state of the promises. */
   ring(): void {
     if (this.#claim.state !== "queued") return;
     const done = new Set<P>();
@@ -116,27 +116,30 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
 }
 
 /**
- * Waits until all, or the first, of several promises have settled, and tells which have. It owns none of them and
- * throws no failure of theirs; both are read from what it returns.
+ * Waits until all, or the first, of several promises have settled, and returns which have. It does not own the
+ * promises, and it does not throw their failures: read them from the returned promises.
  *
- * **Cancellation**: an abort ends the wait only. **Cost**: waiting again for what is pending leaves nothing on it.
+ * - **Cancellation**: An abort ends only the wait.
+ * - **Cost**: Waiting again and again for the same pending promise leaves nothing attached to it.
  *
- * @typeParam P The promises, or tasks.
- * @param promises Promises, tasks or futures. An empty one returns empty sets.
+ * @typeParam P The type of the promises or tasks.
+ * @param promises Promises, tasks or futures, but not functions: these belong in `gather`. An empty iterable returns
+ * empty sets.
  * @param options When to return, timeout, signal.
- * @returns What is done and what is pending.
- * @throws {TypeError} If an argument is of the wrong kind; functions belong into `gather`.
+ * @returns The promises that are done and those that are pending.
  * @throws {InvalidStateError} If a task waits for itself.
  * @throws {RangeError} If `timeout` is NaN or `returnWhen` is unknown.
  *
- * @example Handle tasks as they end, and look at the clock in between
+ * @example Wait for the first of two tasks
  * ```ts
  * import { createTask, sleep, wait } from "@weft/async";
  * import { assertEquals } from "@std/assert";
  *
  * const slow = createTask(() => sleep(60_000));
  * const fast = createTask(() => sleep(1));
- * const { done, pending } = await wait([slow, fast], { returnWhen: "firstCompleted" });
+ * const { done, pending } = await wait([slow, fast], {
+ *   returnWhen: "firstCompleted",
+ * });
  * assertEquals([done.has(fast), pending.has(slow)], [true, true]);
  * slow.cancel();
  * ```

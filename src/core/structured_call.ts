@@ -284,7 +284,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
 
   /** What is told whoever still uses a call whose scope around has ended. */
   protected get abandonedError(): CancelledError {
-    return new CancelledError(`${this.label} was left before its end: the scope it was made in has ended`);
+    return new CancelledError(`${this.label} was abandoned before its end: the scope it was made in has ended`);
   }
 
   /** Ends the call if all its work has settled. */

@@ -1,18 +1,18 @@
 /**
- * What queues keep their items in, where that is not first in, first out.
+ * The buffers of queues that are not first in, first out.
  *
  * @module
  */
 
-/** A number of items, in an order of its own; `Fifo` is one too. */
+/** A collection of items that decides in which order they leave; `Fifo` is one too. */
 export interface Buffer<T> {
-  /** How many there are. */
+  /** The number of items. */
   readonly size: number;
-  /** Puts an item in. When it throws, nothing has changed. */
+  /** Adds an item. If it throws, nothing has changed. */
   push(item: T): void;
-  /** Takes the next one; the caller has looked at the size. When it throws, nothing has changed. */
+  /** Removes and returns the next item. The caller has checked the size. If it throws, nothing has changed. */
   shift(): T;
-  /** Lets go of all. */
+  /** Removes all items. */
   clear(): void;
 }
 
@@ -39,17 +39,17 @@ export class Stack<T> implements Buffer<T> {
 
 interface Entry<T> {
   readonly item: T;
-  /** How many came before it: what is equal leaves in order of arrival. */
+  /** The number of earlier entries, so that equal items leave in order of arrival. */
   readonly order: number;
 }
 
 /**
- * The least first: a binary heap. `compare` is foreign code and may throw, so it is asked for the place first, and
- * entries move afterwards.
+ * Least first: a binary heap. `compare` is foreign code and may throw, so all comparisons are made before any entry
+ * moves.
  */
 export class Heap<T> implements Buffer<T> {
   readonly #compare: (a: T, b: T) => number;
-  // Invariant: no entry comes before its parent, the one at `parentOf` of its index.
+  // Invariant: no entry sorts before its parent, which is at `parentOf` its index.
   readonly #entries: Entry<T>[] = [];
   #orders = 0;
 
@@ -66,7 +66,7 @@ export class Heap<T> implements Buffer<T> {
     const entry = { item, order: this.#orders++ };
     let place = entries.length;
     while (place > 0 && this.#before(entry, entries[parentOf(place)]!)) place = parentOf(place);
-    // Those that it passes on its way up come down by one.
+    // The entries that it passes on its way up move down one level.
     for (let at = entries.length; at > place; at = parentOf(at)) entries[at] = entries[parentOf(at)]!;
     entries[place] = entry;
   }
@@ -77,7 +77,7 @@ export class Heap<T> implements Buffer<T> {
     const place = this.#placeFromTop(last, entries.length - 1);
     entries.pop();
     if (entries.length === 0) return last.item;
-    // Those that it passes on its way down come up by one, and the first falls out.
+    // The entries that it passes on its way down move up one level, and the top leaves the heap.
     let moving = last;
     for (let at = place;; at = parentOf(at)) {
       const passed = entries[at]!;
@@ -91,7 +91,7 @@ export class Heap<T> implements Buffer<T> {
     this.#entries.length = 0;
   }
 
-  /** Where `entry` belongs among the first `length`, when the one at the top has gone. */
+  /** The index at which `entry` belongs among the first `length` entries once the top is removed. */
   #placeFromTop(entry: Entry<T>, length: number): number {
     const entries = this.#entries;
     let place = 0;

@@ -1,7 +1,7 @@
 /**
- * Hands values from some parts of a program to others.
+ * Passes values from one part of a program to another.
  *
- * @example One produces, two consume
+ * @example One producer, two consumers
  * ```ts
  * import { Channel, gather } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -13,7 +13,7 @@
  * };
  * await gather([
  *   async () => {
- *     using _ = sender; // the loops end when it is closed
+ *     using _ = sender; // closing it ends the loops
  *     for (let n = 0; n < 5; n++) await sender.send(n);
  *   },
  *   consume,
@@ -38,20 +38,22 @@ export { ChannelClosedError, type ChannelStatistics, type ClosedPart, Receiver, 
 export { Sender, Sending, type WaitOptions };
 
 /**
- * Hands values from senders to receivers, with a buffer of limited size between them.
+ * Passes values from senders to receivers through a buffer of limited size.
  *
- * Both ends can be cloned, and are closed each by whoever uses it: when all senders are closed and the buffer is empty
- * the channel is at its end, and when all receivers are closed sends reject. With capacity 0 there is no buffer: a
- * `send` ends when a receiver has the value.
+ * Both ends can be cloned, and each clone is closed by the code that uses it. When all senders are closed and the
+ * buffer is empty, the channel is at its end. When all receivers are closed, sends reject. With capacity 0 there is no
+ * buffer: a `send` ends when a receiver has the value.
  *
- * **Order**: first in, first out; the longest waiting sender and receiver come first, and no newcomer takes what was
- * handed to them. **Cancellation**: an aborted send has sent nothing and an aborted receive taken nothing; a value handed
- * over in the same turn is delivered. **Cost**: each operation is O(1), however many wait; a hand-over lets no IO through,
- * so put `await yieldNow({ budget: 10 })` in a loop of many.
+ * - **Order**: First in, first out. The longest-waiting sender and receiver come first, and no newcomer takes what was
+ *   handed to them.
+ * - **Cancellation**: An aborted send has sent nothing, and an aborted receive has taken nothing. A value that was
+ *   handed over in the same turn counts as delivered.
+ * - **Cost**: Each operation is O(1), however many callers wait. A hand-over lets no IO through, so put
+ *   `await yieldNow({ budget: 10 })` into a loop of many.
  *
- * @typeParam T The values.
+ * @typeParam T The type of the values.
  *
- * @example Many producers, and an end when the last one is done
+ * @example Many producers: the channel ends with the last one
  * ```ts
  * import { Channel, TaskGroup } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -72,21 +74,20 @@ export { Sender, Sending, type WaitOptions };
  * assertEquals(words, ["warp", "weft"]);
  * ```
  *
- * @see trio.open_memory_channel of trio 0.31: the same; there leaving the loop does not close the receiver either.
+ * @see trio.open_memory_channel of trio 0.31: the same. Leaving the loop does not close the receiver there either.
  */
 export class Channel<T> {
   readonly #core: ChannelCore<T>;
-  /** The first of the senders. */
+  /** The first sender. */
   readonly sender: Sender<T>;
-  /** The first of the receivers. */
+  /** The first receiver. */
   readonly receiver: Receiver<T>;
 
   /**
    * Makes an empty channel with one sender and one receiver.
    *
-   * @param capacity How many values the buffer holds: a whole number of zero or more, or `Infinity`.
-   * @throws {TypeError} If `capacity` is not a number.
-   * @throws {RangeError} If it is negative, fractional or NaN.
+   * @param capacity The number of values that the buffer can hold: a whole number of zero or more, or `Infinity`.
+   * @throws {RangeError} If `capacity` is negative, fractional or NaN.
    */
   constructor(capacity: number) {
     checkCount("create Channel", "capacity", capacity, 0, true);
@@ -96,15 +97,15 @@ export class Channel<T> {
   }
 
   /**
-   * Tells what is in the channel, and who is at its ends.
+   * Returns the current number of buffered values, open ends and waiters.
    *
-   * @returns Numbers of this moment.
+   * @returns A snapshot.
    */
   statistics(): ChannelStatistics {
     return statisticsOf(this.#core);
   }
 
-  /** Shows the buffer, and how many wait at each end. */
+  /** Shows the buffer and the number of waiters at each end. */
   toString(): string {
     const { buffered, capacity, waitingSenders, waitingReceivers } = this.statistics();
     const waiting = `waitingSenders: ${waitingSenders}, waitingReceivers: ${waitingReceivers}`;

@@ -1,10 +1,13 @@
 /**
- * What a channel is made of: a buffer, two queues of waits, and the ends through which it is used.
+ * The parts of a channel: a buffer, two wait queues, and the ends through which it is used.
  *
  * ```text
- * send:    does a receiver wait? it gets the value · else is there room? into the buffer · else wait
- * receive: is the buffer not empty? its first, and the first of the waiting senders moves up
- *          · else does a sender wait? its value · else wait
+ * send:    a receiver waits        → hand it the value
+ *          there is room           → put the value into the buffer
+ *          else                    → wait
+ * receive: the buffer has a value  → take it, and buffer the first waiting send
+ *          a sender waits          → take its value
+ *          else                    → wait
  * ```
  *
  * @module
@@ -17,15 +20,15 @@ import type { WaitNode, WaitOptions } from "../core/wait_queue.ts";
 import { ChannelClosedError } from "./channel_error.ts";
 import { Fifo } from "../core/fifo.ts";
 
-/** What whoever sends or receives is told: the bare value, a step of a loop, which one of several cases. */
+/** Presents the outcome of a send or receive: as a bare value, as a step of a loop, or as a case of a select. */
 export interface Told<V> {
-  /** What the call comes to. */
+  /** Returns the result of a call that succeeded. */
   ok(value: V): unknown;
-  /** What it comes to when something is closed; `atEnd`: as it should be, after the last value. May throw. */
+  /** Returns or throws the result of a call that met a closed end. `atEnd`: the channel ended without a failure. */
   no(error: unknown, atEnd: boolean): unknown;
 }
 
-/** The value is what the call comes to, and an error what it rejects with. */
+/** The call resolves with the value, or rejects with the error. */
 export const PLAINLY: Told<unknown> = {
   ok: (value) => value,
   no(error) {
@@ -33,7 +36,7 @@ export const PLAINLY: Told<unknown> = {
   },
 };
 
-/** The value is a step of a loop, and the end of the channel that of the loop. */
+/** The value is a step of a loop, and the end of the channel ends the loop. */
 export const STEPWISE: Told<unknown> = {
   ok: (value) => ({ done: false, value }),
   no(error, atEnd) {
@@ -42,16 +45,16 @@ export const STEPWISE: Told<unknown> = {
   },
 };
 
-/** What {@linkcode End.now} returns when it has to wait. */
+/** Returned by {@linkcode End.now} if the call has to wait. */
 export const LATER: unique symbol = Symbol("later");
 
-/** What one who waits in a queue of senders offers. */
+/** The payload of a waiting sender. */
 interface Offer<T> {
   readonly value: T;
   readonly told: Told<undefined>;
 }
 
-/** Ends the wait of `node`, because something is closed. */
+/** Ends the wait of `node`, because an end of the channel is closed. */
 function refuse({ claim }: WaitNode<unknown>, told: Told<never>, error: unknown, atEnd = false): void {
   let result: unknown;
   try {
@@ -63,37 +66,37 @@ function refuse({ claim }: WaitNode<unknown>, told: Told<never>, error: unknown,
   claim.grant(result);
 }
 
-/** One channel, as its ends see it. */
+/** The state of a channel, shared by its ends. */
 export class ChannelCore<T> {
   readonly capacity: number;
   readonly buffer = new Fifo<T>();
-  // Invariant: a sender waits ⇒ the buffer is full, and no receiver waits unless it is a case of the same select.
+  // Invariant: if a sender waits, the buffer is full, and no receiver waits except as a case of the same select.
   readonly senders = new WaitQueue<Offer<T>>();
-  // Invariant: a receiver waits ⇒ the buffer is empty.
+  // Invariant: if a receiver waits, the buffer is empty.
   readonly receivers = new WaitQueue<Told<T>>();
-  /** Those who want to hear of the end of all receivers. */
+  /** Waits for the end of all receivers. */
   readonly watchers = new WaitQueue<Told<undefined>>();
   openSenders = 0;
   openReceivers = 0;
-  /** What a sender failed with. Receivers get it where the end would be. */
+  /** The failure of a sender. Receivers get it instead of the end. */
   failure: { readonly error: unknown } | null = null;
 
   constructor(capacity: number) {
     this.capacity = capacity;
   }
 
-  /** What there is in place of a value after the last one. */
+  /** The error that a receive gets after the last value. */
   get endError(): unknown {
     if (this.failure !== null) return this.failure.error;
     return new ChannelClosedError("Cannot receive: all senders are closed", "senders");
   }
 
-  /** Why nobody can send. */
+  /** The error that a send gets once all receivers are closed. */
   get brokenError(): ChannelClosedError {
     return new ChannelClosedError("Cannot send: all receivers are closed", "receivers");
   }
 
-  /** One sender less. Receivers that wait after the last one know that the buffer is empty. */
+  /** Counts a closed sender. After the last one, ends the waits of receivers: the buffer is empty if there are any. */
   senderClosed(): void {
     if (--this.openSenders > 0 || this.receivers.size === 0) return;
     const { endError, failure } = this;
@@ -102,7 +105,7 @@ export class ChannelCore<T> {
     }
   }
 
-  /** One receiver less. After the last one, what is in the buffer is for nobody. */
+  /** Counts a closed receiver. After the last one, drops the buffered values and rejects the waiting senders. */
   receiverClosed(): void {
     if (--this.openReceivers > 0) return;
     this.buffer.clear();
@@ -119,32 +122,33 @@ export class ChannelCore<T> {
 export abstract class End<T, V> {
   readonly core: ChannelCore<T>;
   closed = false;
-  // Everyone who waits through this end, in the channel's queue too: so that `close` finds its own in no time.
+  // All waits through this end. They also stand in the channel's queue; this one lets `close` find its own waits in
+  // O(1).
   protected readonly blocked = new WaitQueue<Told<never>>();
 
   constructor(core: ChannelCore<T>) {
     this.core = core;
   }
 
-  /** What it does and what it is called, in messages. */
+  /** The action and the name of this end in messages. */
   abstract readonly action: "send" | "receive";
   abstract readonly name: "Sender" | "Receiver";
 
-  /** Whether it need not wait, because it can or because something is closed. */
+  /** Whether a call need not wait, because it can proceed or because an end is closed. */
   abstract get ready(): boolean;
 
-  /** Does it, and returns what the call comes to; or returns {@linkcode LATER}. May throw. */
+  /** Sends or receives, and returns the result of the call; or returns {@linkcode LATER}. May throw. */
   abstract now(told: Told<V>, value?: T): unknown;
 
-  /** Has `claim` wait for its turn. */
+  /** Queues `claim` for a send or receive. */
   abstract wait(claim: Claim<unknown>, told: Told<V>, value?: T): void;
 
-  /** Why nothing can be done through it when it is closed. */
+  /** The error of a call through this end once it is closed. */
   closedError(action: string): ChannelClosedError {
     return new ChannelClosedError(`Cannot ${action}: this ${this.name} is closed`, "self");
   }
 
-  /** Closes it for those who wait through it. False if it is closed already. */
+  /** Closes this end and rejects the waits through it. Returns false if it is closed already. */
   protected shut(): boolean {
     if (this.closed) return false;
     this.closed = true;
@@ -155,7 +159,7 @@ export abstract class End<T, V> {
   }
 }
 
-/** What a `Sender` does. */
+/** The engine of a `Sender`. */
 export class SendEnd<T> extends End<T, undefined> {
   override readonly action = "send";
   override readonly name = "Sender";
@@ -175,7 +179,7 @@ export class SendEnd<T> extends End<T, undefined> {
     if (this.closed) return told.no(this.closedError("send"), false);
     const { core } = this;
     if (core.openReceivers === 0) return told.no(core.brokenError, false);
-    // Nobody is overtaken: no sender waits where a receiver waits or there is room.
+    // This overtakes no sender: none waits while a receiver waits or there is room.
     const node = core.receivers.head();
     if (node !== null) node.claim.grant(node.payload.ok(value));
     else if (core.buffer.size < core.capacity) core.buffer.push(value);
@@ -188,13 +192,13 @@ export class SendEnd<T> extends End<T, undefined> {
     this.blocked.push(claim.node(told));
   }
 
-  /** Another one, for another part of the program to close. Throws if this one is closed. */
+  /** Makes another end of the same kind, to be closed separately. Throws if this one is closed. */
   clone(): SendEnd<T> {
     if (this.closed) throw this.closedError("clone");
     return new SendEnd(this.core);
   }
 
-  /** Has `claim` wait until all receivers are closed. */
+  /** Makes `claim` wait until all receivers are closed. */
   watch(claim: Claim<unknown>): void {
     if (this.closed) return void claim.fail(this.closedError("send"));
     if (this.core.openReceivers === 0) return void claim.grant(undefined);
@@ -202,7 +206,7 @@ export class SendEnd<T> extends End<T, undefined> {
     this.blocked.push(claim.node(PLAINLY));
   }
 
-  /** Closes it; with a failure, which receivers get where the end would be. */
+  /** Closes this end. Receivers get `failure`, if there is one, instead of the end. */
   close(failure: { readonly error: unknown } | null = null): void {
     if (!this.shut()) return;
     this.core.failure ??= failure;
@@ -210,7 +214,7 @@ export class SendEnd<T> extends End<T, undefined> {
   }
 }
 
-/** What a `Receiver` does. */
+/** The engine of a `Receiver`. */
 export class ReceiveEnd<T> extends End<T, T> {
   override readonly action = "receive";
   override readonly name = "Receiver";
@@ -233,7 +237,8 @@ export class ReceiveEnd<T> extends End<T, T> {
     if (buffer.size === 0 && node === null) {
       return core.openSenders > 0 ? LATER : told.no(core.endError, core.failure === null);
     }
-    // Who waits to send moves up into the place that gets free; where there are no places, it hands over.
+    // The value of the first waiting sender moves into the place that becomes free, or, with capacity 0, is taken
+    // directly.
     if (node !== null) buffer.push(node.payload.value);
     const value = buffer.shift();
     if (node !== null) node.claim.grant(node.payload.told.ok(undefined));
@@ -245,24 +250,24 @@ export class ReceiveEnd<T> extends End<T, T> {
     this.blocked.push(claim.node(told));
   }
 
-  /** Another one, for another part of the program to close. Throws if this one is closed. */
+  /** Makes another end of the same kind, to be closed separately. Throws if this one is closed. */
   clone(): ReceiveEnd<T> {
     if (this.closed) throw this.closedError("clone");
     return new ReceiveEnd(this.core);
   }
 
-  /** Closes it. */
+  /** Closes this end. */
   close(): void {
     if (this.shut()) this.core.receiverClosed();
   }
 }
 
-/** Sends or receives through `end`, in the ambient scope, and waits if need be. */
+/** Sends or receives through `end` in the ambient scope, and waits if necessary. */
 export function use<R, T, V>(end: End<T, V>, told: Told<V>, options: WaitOptions | undefined, value?: T): Promise<R> {
   try {
     const signal = checkWait(end.action, options);
     const scope = currentScope();
-    // Before anything is said of what is closed: in a scope that is aborted that would be a failure.
+    // Checked before closed ends: in an aborted scope, a `ChannelClosedError` would count as a failure.
     const refused = refusal(scope, signal);
     if (refused !== null) return refused;
     const result = end.now(told, value);

@@ -1,44 +1,46 @@
 /**
- * What the use of a closed channel comes to.
+ * The error of a closed channel.
  *
  * @module
  */
 
-/** What is closed: the end that was used, all receivers, or all senders. */
+/** The closed part of a channel: the end that was used, all receivers, or all senders. */
 export type ClosedPart = "self" | "receivers" | "senders";
 
 /**
- * Nothing can be sent or received, because something is closed.
+ * Reports that nothing can be sent or received, because an end of the channel is closed.
  *
- * One class, since whoever catches it does one thing: stop. {@linkcode ChannelClosedError.prototype.closed} tells the
- * cases apart: `"self"` is the end that was used, which is a mistake; with `"receivers"` nobody is left to send to; with
- * `"senders"` the channel is at its end, which a `for await` takes as the end of the loop.
+ * There is one class for all cases, because the code that catches it does the same thing in each: it stops.
+ * {@linkcode ChannelClosedError.prototype.closed} distinguishes them. `"self"`: the end that was used is closed, which
+ * is a mistake. `"receivers"`: no receiver is left to send to. `"senders"`: the channel is at its end, which also ends
+ * a `for await` loop.
  *
- * @example Stop when nobody listens any more
+ * @example Stop when there is no receiver any more
  * ```ts
  * import { Channel, ChannelClosedError } from "@weft/async";
  * import { assertEquals, assertRejects } from "@std/assert";
  *
  * const { sender, receiver } = new Channel<string>(10);
  * receiver.close();
- * const error = await assertRejects(() => sender.send("news"), ChannelClosedError);
+ * const send = () => sender.send("news");
+ * const error = await assertRejects(send, ChannelClosedError);
  * assertEquals(error.closed, "receivers");
  * ```
  *
- * @see trio.ClosedResourceError, BrokenResourceError and EndOfChannel of trio 0.31: `"self"`, `"receivers"` and
- * `"senders"`.
+ * @see trio.ClosedResourceError, BrokenResourceError and EndOfChannel of trio 0.31: one class each for self, receivers
+ * and senders.
  */
 export class ChannelClosedError extends Error {
   /** `"ChannelClosedError"`. */
   override readonly name = "ChannelClosedError";
-  /** What is closed. */
+  /** The part that is closed. */
   readonly closed: ClosedPart;
 
   /**
-   * Makes the error of a closed channel.
+   * Makes the error.
    *
-   * @param message What cannot be done, and why.
-   * @param closed What is closed.
+   * @param message The action that failed, and why.
+   * @param closed The part that is closed.
    */
   constructor(message: string, closed: ClosedPart) {
     super(message);

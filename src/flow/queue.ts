@@ -1,7 +1,7 @@
 /**
- * Queues between those who make items and those who use them: first in first out, last in first out, or by priority.
+ * Queues between producers and consumers: first in first out, last in first out, or by priority.
  *
- * @example One makes, two use
+ * @example One producer, two consumers
  * ```ts
  * import { gather, Queue } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -35,7 +35,7 @@ export type { WaitOptions };
 /** Options of {@linkcode Queue.prototype.shutdown}. */
 export interface ShutdownOptions {
   /**
-   * Drops what is in the queue, instead of letting it be taken first.
+   * Whether to drop the items that are in the queue. Otherwise they can still be taken.
    *
    * @default {false}
    */
@@ -45,12 +45,12 @@ export interface ShutdownOptions {
 /** Options of {@linkcode PriorityQueue}. */
 export interface PriorityQueueOptions<T> {
   /**
-   * Says which of two items leaves first, as for `Array.prototype.sort`: negative when it is `a`. There is none by
-   * default: `<` compares arrays, and most objects, as strings.
+   * Compares two items as for `Array.prototype.sort`: returns a negative number if `a` leaves first. It has no default,
+   * because `<` compares arrays, and most objects, as strings.
    */
   compare: (a: T, b: T) => number;
   /**
-   * How many items there may be: a whole number of at least 1, or `Infinity`.
+   * The largest number of items: a whole number of at least 1, or `Infinity`.
    *
    * @default {Infinity}
    */
@@ -58,9 +58,9 @@ export interface PriorityQueueOptions<T> {
 }
 
 /**
- * The queue is shut down: nothing can be put any more, or there is nothing left to get.
+ * Reports that the queue is shut down: no item can be put any more, or no item is left to get.
  *
- * @example Recognise it
+ * @example Detect the shutdown
  * ```ts
  * import { Queue, QueueShutDownError } from "@weft/async";
  * import { assertRejects } from "@std/assert";
@@ -80,18 +80,21 @@ export class QueueShutDownError extends Error {
 const PUT_REFUSED = "Cannot put item: the queue is shut down";
 const GET_REFUSED = "Cannot get item: the queue is shut down and empty";
 
-// Set by the static block of Queue: what a subclass may do with one.
+// Set by the static block of Queue, for its subclasses.
 let setBuffer: <T>(queue: Queue<T>, buffer: Buffer<T>) => void;
 
 /**
- * A queue with room for a number of items: who puts waits while it is full, who gets waits while it is empty.
+ * Passes items from producers to consumers, first in, first out: `put` waits while the queue is full, and `get` waits
+ * while it is empty.
  *
- * **Order**: first in, first out; so are those who wait, and neither a newcomer nor `tryPut` and `tryGet` take what was
- * handed to one of them. **Cancellation**: an aborted `put` has put nothing, an aborted `get` has taken nothing; what was
- * handed over in the same turn counts as delivered. **Cost**: O(1) for each item; one that need not wait allocates a
- * promise, and lets no IO through: in a loop of many such put `await yieldNow({ budget: 10 })`.
+ * - **Order**: Items leave in the order in which they were put, and waiters are served in order of arrival. No
+ *   newcomer, `tryPut` or `tryGet` takes what was handed to a waiter.
+ * - **Cancellation**: An aborted `put` has put nothing, and an aborted `get` has taken nothing. An item that was handed
+ *   over in the same turn counts as delivered.
+ * - **Cost**: O(1) for each item. A call that need not wait allocates a promise and lets no IO through, so put
+ *   `await yieldNow({ budget: 10 })` into a loop of many.
  *
- * @typeParam T The items; `undefined` may be one.
+ * @typeParam T The type of the items; `undefined` may be an item.
  *
  * @example Wait until everything is done
  * ```ts
@@ -113,18 +116,18 @@ let setBuffer: <T>(queue: Queue<T>, buffer: Buffer<T>) => void;
  * });
  * ```
  *
- * @see asyncio.Queue of Python 3.14: `maxsize=0` there is `Infinity` here, `put_nowait` and `get_nowait` are `tryPut` and
- * `tryGet`, which return instead of throwing. To close one side only, or to meet without a buffer, see a channel.
+ * @see asyncio.Queue of Python 3.14: maxsize 0 there is Infinity here; put_nowait and get_nowait are tryPut and tryGet,
+ * which return instead of throwing. To close one side only, or to pass items without a buffer, use a channel.
  */
 export class Queue<T> implements AsyncIterable<T> {
-  /** How many items there may be. */
+  /** The largest number of items. */
   readonly maxSize: number;
   #buffer: Buffer<T> = new Fifo<T>();
-  // Invariant: somebody waits to get ⇒ the buffer is empty; somebody waits to put ⇒ it is full. So whoever finds an
-  // item, or room, takes it from nobody. The payload says whether it is an iterator that waits.
+  // Invariant: if a getter waits, the buffer is empty; if a putter waits, it is full. So a caller that finds an item,
+  // or room, overtakes no waiter. The payload of a getter is true if it is an iterator.
   readonly #getters = new WaitQueue<boolean>();
   readonly #putters = new WaitQueue<T>();
-  // Invariant: not empty ⇒ #unfinished > 0.
+  // Invariant: if it is not empty, #unfinished > 0.
   readonly #joiners = new WaitQueue<null>();
   #unfinished = 0;
   #isShutDown = false;
@@ -132,41 +135,40 @@ export class Queue<T> implements AsyncIterable<T> {
   /**
    * Makes an empty queue.
    *
-   * @param maxSize How many items there may be: a whole number of at least 1, or `Infinity`.
-   * @throws {TypeError} If `maxSize` is not a number.
-   * @throws {RangeError} If it is less than 1, fractional or NaN.
+   * @param maxSize The largest number of items: a whole number of at least 1, or `Infinity`.
+   * @throws {RangeError} If `maxSize` is less than 1, fractional or NaN.
    */
   constructor(maxSize = Infinity) {
     checkCount(`create ${new.target.name}`, "maxSize", maxSize, 1, true);
     this.maxSize = maxSize;
   }
 
-  /** How many items there are. */
+  /** The number of items. */
   get size(): number {
     return this.#buffer.size;
   }
 
-  /** Whether there is no item. */
+  /** Whether the queue has no item. */
   get empty(): boolean {
     return this.#buffer.size === 0;
   }
 
-  /** Whether there is no room. */
+  /** Whether the queue has no room. */
   get full(): boolean {
     return this.#buffer.size >= this.maxSize;
   }
 
-  /** How many wait to put. */
+  /** The number of waiting `put` calls. */
   get putting(): number {
     return this.#putters.size;
   }
 
-  /** How many wait to get. */
+  /** The number of waiting `get` calls and iterators. */
   get getting(): number {
     return this.#getters.size;
   }
 
-  /** How many items were put for which `taskDone` was not called: what `join` waits for. */
+  /** The number of items that were put and for which `taskDone` was not called yet. `join` waits for them. */
   get unfinished(): number {
     return this.#unfinished;
   }
@@ -177,13 +179,12 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Puts an item, and waits for room if need be.
+   * Puts an item, and waits for room if necessary.
    *
    * @param item The item.
    * @param options Its signal.
    * @throws The reason of an abort; then nothing was put.
-   * @throws {QueueShutDownError} If the queue is shut down, or will be before there is room.
-   * @throws {TypeError} If an option is of the wrong kind.
+   * @throws {QueueShutDownError} If the queue is shut down, now or before there is room.
    */
   put(item: T, options?: WaitOptions): Promise<void> {
     try {
@@ -199,17 +200,16 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Takes the next item, and waits for one if need be. One that is a promise is awaited, as everything that an async
-   * function returns; `tryGet` and the iterator return it as it is.
+   * Takes the next item, and waits for one if necessary. An item that is a promise is awaited, like any result of an
+   * async function; `tryGet` and the iterator return it as it is.
    *
-   * To give up waiting use the signal or `moveOnAfter`: in a `Promise.race` the wait that has lost takes the next item,
-   * and nobody gets it.
+   * To give up waiting, use the signal or `moveOnAfter`. In a `Promise.race`, a `get` that lost still takes the next
+   * item, which is then lost.
    *
    * @param options Its signal.
    * @returns The item.
    * @throws The reason of an abort; then nothing was taken.
-   * @throws {QueueShutDownError} If the queue is shut down and empty, or will be before there is an item.
-   * @throws {TypeError} If an option is of the wrong kind.
+   * @throws {QueueShutDownError} If the queue is shut down and empty, now or before there is an item.
    */
   get(options?: WaitOptions): Promise<T> {
     try {
@@ -228,8 +228,8 @@ export class Queue<T> implements AsyncIterable<T> {
    * Puts an item if there is room.
    *
    * @param item The item.
-   * @returns False when the queue is full.
-   * @throws {QueueShutDownError} If it is shut down.
+   * @returns False if the queue is full.
+   * @throws {QueueShutDownError} If the queue is shut down.
    */
   tryPut(item: T): boolean {
     return this.#offer(item);
@@ -238,10 +238,10 @@ export class Queue<T> implements AsyncIterable<T> {
   /**
    * Takes the next item if there is one.
    *
-   * @returns The item in an object, because `undefined` may be an item; or `undefined`.
-   * @throws {QueueShutDownError} If the queue is shut down and empty: there will never be one.
+   * @returns An object with the item, because `undefined` may be an item; or `undefined` if there is none.
+   * @throws {QueueShutDownError} If the queue is shut down and empty, so that there will never be an item.
    *
-   * @example Take what is there
+   * @example Take an item without waiting
    * ```ts
    * import { Queue } from "@weft/async";
    * import { assertEquals } from "@std/assert";
@@ -257,9 +257,9 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Says that the work on an item that was taken is done.
+   * Reports that the work on an item that was taken is done.
    *
-   * @throws {InvalidStateError} If it was called as often as items were put; then nothing changes.
+   * @throws {InvalidStateError} If it was already called once for each item that was put; then nothing changes.
    */
   taskDone(): void {
     if (this.#unfinished === 0) {
@@ -269,11 +269,10 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Waits until `taskDone` was called for each item that was put, and for those that are put meanwhile.
+   * Waits until `taskDone` was called for each item, including items that are put meanwhile.
    *
    * @param options Its signal.
    * @throws The reason of an abort.
-   * @throws {TypeError} If an option is of the wrong kind.
    */
   join(options?: WaitOptions): Promise<void> {
     return beginWait(
@@ -284,11 +283,10 @@ export class Queue<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Lets nothing more in. Who waits to put is refused; what is in the queue can still be taken; then who gets is refused,
-   * and iterators end. Doing it twice does nothing more, but the second time may be `immediate`.
+   * Shuts the queue down. Waiting and later `put` calls reject. The items in the queue can still be taken; after them,
+   * `get` rejects and iterators end. A second call does nothing more, except that it may be `immediate`.
    *
-   * @param options Whether to drop what is in the queue; `join` then waits only for what was taken.
-   * @throws {TypeError} If an option is of the wrong kind.
+   * @param options Whether to drop the items in the queue; `join` then waits only for the items that were taken.
    *
    * @see asyncio.Queue.shutdown of Python 3.14.
    */
@@ -305,7 +303,7 @@ export class Queue<T> implements AsyncIterable<T> {
     this.#refuseGetters();
   }
 
-  /** Takes items until the queue is shut down and empty. Several may iterate: each item goes to one of them. */
+  /** Takes items until the queue is shut down and empty. With several iterators, each item goes to one of them. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     const iterator: AsyncIterableIterator<T, undefined> = {
       next: () => this.#next(),
@@ -314,7 +312,7 @@ export class Queue<T> implements AsyncIterable<T> {
     return iterator;
   }
 
-  /** Shows how many items there are and how many wait. */
+  /** Shows the number of items and of waiters. */
   toString(): string {
     const { size, maxSize, unfinished, putting, getting } = this;
     const state = `size: ${size}, maxSize: ${maxSize}, unfinished: ${unfinished}`;
@@ -326,7 +324,7 @@ export class Queue<T> implements AsyncIterable<T> {
     attachInspect(Queue.prototype);
   }
 
-  /** Puts the item, or hands it over, unless the queue is full. */
+  /** Puts the item, or hands it to a waiter. Returns false if the queue is full. */
   #offer(item: T): boolean {
     if (this.#isShutDown) throw new QueueShutDownError(PUT_REFUSED);
     const getter = this.#getters.head();
@@ -349,13 +347,13 @@ export class Queue<T> implements AsyncIterable<T> {
     return item;
   }
 
-  /** Puts the items of those who wait, as far as there is room. */
+  /** Puts the items of the waiting putters while there is room. */
   #admit(): void {
     for (let node = this.#putters.head(); node !== null && !this.full; node = this.#putters.head()) {
       try {
         this.#buffer.push(node.payload);
       } catch (error) {
-        // A foreign `compare`. It is the putter's failure, not of who has just made room.
+        // A foreign `compare` threw. This is the putter's failure, not that of the caller that has just made room.
         node.claim.fail(error);
         continue;
       }
@@ -394,11 +392,11 @@ export class Queue<T> implements AsyncIterable<T> {
 }
 
 /**
- * A queue from which the item that was put last leaves first; otherwise a {@linkcode Queue}.
+ * Passes items from producers to consumers, last in, first out; otherwise a {@linkcode Queue}.
  *
- * @typeParam T The items.
+ * @typeParam T The type of the items.
  *
- * @example The latest first
+ * @example Newest first
  * ```ts
  * import { LifoQueue } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -414,9 +412,8 @@ export class LifoQueue<T> extends Queue<T> {
   /**
    * Makes an empty queue.
    *
-   * @param maxSize How many items there may be: a whole number of at least 1, or `Infinity`.
-   * @throws {TypeError} If `maxSize` is not a number.
-   * @throws {RangeError} If it is less than 1, fractional or NaN.
+   * @param maxSize The largest number of items: a whole number of at least 1, or `Infinity`.
+   * @throws {RangeError} If `maxSize` is less than 1, fractional or NaN.
    */
   constructor(maxSize = Infinity) {
     super(maxSize);
@@ -425,20 +422,24 @@ export class LifoQueue<T> extends Queue<T> {
 }
 
 /**
- * A queue from which the least item leaves first; otherwise a {@linkcode Queue}.
+ * Passes items from producers to consumers, least first; otherwise a {@linkcode Queue}.
  *
- * **Order**: of what is in the queue the one that `compare` puts first, and of equals the one that came first. Who waits
- * for room is admitted in order of arrival, whatever the item. **Failure**: what `compare` throws, the call that asked
- * for it throws; then nothing has changed. **Cost**: O(log n) for each item.
+ * - **Order**: The item that `compare` sorts first leaves first; equal items leave in order of arrival. Callers that
+ *   wait for room are admitted in order of arrival, whatever their items.
+ * - **Failure**: If `compare` throws, the call that needed the comparison throws the same error, and nothing has
+ *   changed.
+ * - **Cost**: O(log n) for each item.
  *
- * @typeParam T The items.
+ * @typeParam T The type of the items.
  *
- * @example What is due first
+ * @example Earliest due date first
  * ```ts
  * import { PriorityQueue } from "@weft/async";
  * import { assertEquals } from "@std/assert";
  *
- * const jobs = new PriorityQueue<{ name: string; at: number }>({ compare: (a, b) => a.at - b.at });
+ * const jobs = new PriorityQueue<{ name: string; at: number }>({
+ *   compare: (a, b) => a.at - b.at,
+ * });
  * jobs.tryPut({ name: "later", at: 20 });
  * jobs.tryPut({ name: "sooner", at: 10 });
  * assertEquals((await jobs.get()).name, "sooner");
@@ -450,8 +451,7 @@ export class PriorityQueue<T> extends Queue<T> {
   /**
    * Makes an empty queue.
    *
-   * @param options How to compare, and how many items there may be.
-   * @throws {TypeError} If `compare` is not a function or `maxSize` not a number.
+   * @param options How to compare items, and the largest number of items.
    * @throws {RangeError} If `maxSize` is less than 1, fractional or NaN.
    */
   constructor(options: PriorityQueueOptions<T>) {

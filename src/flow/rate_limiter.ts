@@ -25,12 +25,12 @@ export type { TaskFunction, WaitOptions };
 
 /** Options of {@linkcode RateLimiter}. */
 export interface RateLimiterOptions {
-  /** How many tokens come in each `interval`: a whole number of at least 1. */
+  /** The number of tokens added in each `interval`: a whole number of at least 1. */
   limit: number;
-  /** How long that is, in ms: more than zero. */
+  /** The length of the interval in ms: finite and more than zero. */
   interval: number;
   /**
-   * How many tokens can be saved up, and so be taken at once: a whole number of at least 1.
+   * The number of tokens that can be saved up, and so be taken at once: a whole number of at least 1.
    *
    * @default {limit}
    */
@@ -40,7 +40,7 @@ export interface RateLimiterOptions {
 /** Options of {@linkcode RateLimiter.prototype.acquire}. */
 export interface RateOptions extends WaitOptions {
   /**
-   * How many tokens to take together.
+   * The number of tokens to take together.
    *
    * @default {1}
    */
@@ -48,47 +48,48 @@ export interface RateOptions extends WaitOptions {
 }
 
 /**
- * Limits how often something happens: a bucket of tokens, which come one by one at an even pace. It is full at first.
+ * Limits how often something happens: a bucket of tokens, filled one token at a time at an even pace. It starts full.
  *
- * **Order**: first come, first served, with weights too: who waits longest blocks the others. **Cancellation**: an aborted
- * wait takes no token; one that was handed over in the same turn counts as taken. **Cost**: one timer, however many wait,
- * and none when nobody does. When it rings late, that costs nobody anything later: the pace is kept.
+ * - **Order**: First come, first served, with weights too: the longest-waiting caller blocks the others.
+ * - **Cancellation**: An aborted wait takes no token. A token that was handed over in the same turn counts as taken.
+ * - **Cost**: One timer, however many callers wait, and none without waiters. A late timer does not slow the pace down.
  *
- * @example A hundred a second, three of them at once
+ * @example A hundred a second, with bursts of three
  * ```ts
  * import { gather, RateLimiter } from "@weft/async";
  *
  * const limiter = new RateLimiter({ limit: 100, interval: 1000, burst: 3 });
- * const times = await gather(Array.from({ length: 5 }, () => () => limiter.run(() => performance.now())));
- * console.log(times.map((at) => Math.round(at - times[0]!))); // from the first on: 0, 0, 0, 10, 20
+ * const call = () => limiter.run(() => performance.now());
+ * const times = await gather(Array.from({ length: 5 }, () => call));
+ * // ms after the first call: 0, 0, 0, 10, 20
+ * console.log(times.map((at) => Math.round(at - times[0]!)));
  * ```
  */
 export class RateLimiter {
-  /** How many tokens come in each `interval`. */
+  /** The number of tokens added in each `interval`. */
   readonly limit: number;
-  /** In how many ms `limit` tokens come. */
+  /** The time in ms in which `limit` tokens are added. */
   readonly interval: number;
-  /** How many tokens can be saved up. */
+  /** The number of tokens that can be saved up. */
   readonly burst: number;
-  // Ms for one token.
+  // The time in ms in which one token is added.
   readonly #pace: number;
-  // All the state of the bucket: when it will be full, if nothing more is taken. A count of tokens, kept up to date, would
-  // gather errors of rounding.
+  // The whole state of the bucket: the instant at which it will be full if no more tokens are taken. A count of tokens
+  // that is kept up to date would accumulate rounding errors.
   #fullAt = -Infinity;
   #seenAt = -Infinity;
   readonly #queue = new WaitQueue<number>(() => this.#admit());
-  // Invariant: somebody waits ⇔ an alarm is set, to #wakeAt, when there is enough for the first.
+  // Invariant: there are waiters ⇔ an alarm is set to #wakeAt, when there are enough tokens for the first waiter.
   #alarm: Alarm | null = null;
   #wakeAt = 0;
   readonly #sleeper: Sleeper = { ring: () => this.#wake() };
 
   /**
-   * Makes a limiter whose bucket is full.
+   * Makes a limiter with a full bucket.
    *
-   * @param options The rate, and how much may come at once.
-   * @throws {TypeError} If an option is of the wrong kind.
-   * @throws {RangeError} If `limit` or `burst` is not a whole number of at least 1, or `interval` not finite and more
-   * than zero.
+   * @param options The rate, and the size of a burst.
+   * @throws {RangeError} If `limit` or `burst` is not a whole number of at least 1, or if `interval` is not finite or
+   * not more than zero.
    */
   constructor(options: RateLimiterOptions) {
     const action = "create RateLimiter";
@@ -106,27 +107,26 @@ export class RateLimiter {
     this.#pace = interval / limit;
   }
 
-  /** How many tokens could be taken at once, if nobody waited. */
+  /** The number of tokens that could be taken at once if there were no waiters. */
   get availableTokens(): number {
     const now = this.#now();
     const missing = Math.max(0, this.#fullAt - now) / this.#pace;
     const tokens = Math.max(0, Math.floor(this.burst - missing));
-    // The division may have been rounded to the wrong side of a whole number.
+    // The division may round to the wrong side of a whole number.
     return tokens < this.burst && this.#dueAt(tokens + 1) <= now ? tokens + 1 : tokens;
   }
 
-  /** How many wait. */
+  /** The number of waiters. */
   get waiting(): number {
     return this.#queue.size;
   }
 
   /**
-   * Takes a token, and waits for one if need be.
+   * Takes a token, and waits for one if necessary.
    *
    * @param options Its weight and signal.
    * @throws The reason of an abort; then nothing was taken.
-   * @throws {TypeError} If an option is of the wrong kind.
-   * @throws {RangeError} If `weight` is not a whole number of at least 1, or more than `burst`.
+   * @throws {RangeError} If `weight` is not a whole number of at least 1, or is more than `burst`.
    */
   acquire(options?: RateOptions): Promise<void> {
     try {
@@ -147,29 +147,27 @@ export class RateLimiter {
   }
 
   /**
-   * Takes a token if there is one and nobody waits.
+   * Takes a token if there is one and there are no waiters.
    *
    * @param options Its weight.
-   * @returns Whether it was taken.
-   * @throws {TypeError} If an option is of the wrong kind.
-   * @throws {RangeError} If `weight` is not a whole number of at least 1, or more than `burst`.
+   * @returns Whether a token was taken.
+   * @throws {RangeError} If `weight` is not a whole number of at least 1, or is more than `burst`.
    */
   tryAcquire(options?: Pick<RateOptions, "weight">): boolean {
     return this.#tryTake(this.#checkAcquire(options));
   }
 
   /**
-   * Calls `fn` in a scope of its own once it has a token, and ends when all work in that scope has ended.
+   * Waits for a token, calls `fn` in a scope of its own, and ends when all work in that scope has ended.
    *
-   * **Cancellation**: aborted before `fn` is called, also in the turn of the hand-over, it never is, and the token can be
-   * taken again; `signal` ends the wait for the token only.
+   * - **Cancellation**: After an abort before the call of `fn`, even in the turn of the hand-over, `fn` is not called
+   *   and the token can be taken again. `signal` ends only the wait for the token.
    *
-   * @typeParam T What `fn` returns.
+   * @typeParam T The result of `fn`.
    * @param fn Called with the signal of its scope.
-   * @param options Weight and signal of the acquire.
-   * @returns What `fn` returns.
-   * @throws The reason of an abort while it waits, or what `fn` throws.
-   * @throws {TypeError} If an argument is of the wrong kind.
+   * @param options The weight and signal of the acquire.
+   * @returns The result of `fn`.
+   * @throws The reason of an abort during the wait, or the error of `fn`.
    * @throws {RangeError} If `weight` is out of range.
    */
   run<T>(fn: TaskFunction<T>, options?: RateOptions): Promise<T> {
@@ -188,21 +186,24 @@ export class RateLimiter {
   }
 
   /**
-   * Holds everything back, because the other side has said so: nobody gets a token before. There is one then, and the
-   * others come at the usual pace: who has just been told off does not begin with a burst. It never lets anyone go
-   * sooner than without it.
+   * Holds back all tokens for a time, because the other side has asked for it. One token is available afterwards, and
+   * further ones are added at the usual pace, so that the program does not continue with a burst. A call never makes a
+   * token available earlier.
    *
-   * @param delay For how many ms, or a `Date` until when: what `Retry-After` says, in seconds or as a date.
-   * @throws {TypeError} If `delay` is of the wrong kind.
-   * @throws {RangeError} If it is NaN, an invalid date, or `Infinity`.
+   * @param delay The delay in ms, or a `Date` at which it ends, as in the header `Retry-After` (seconds or a date).
+   * @throws {RangeError} If `delay` is NaN, an invalid date, or `Infinity`.
    *
-   * @example Listen to a server that says 429
+   * @example Obey a 429 response
    * ```ts
    * import { RateLimiter } from "@weft/async";
    *
    * const limiter = new RateLimiter({ limit: 5, interval: 1000 });
-   * const response = new Response(null, { status: 429, headers: { "retry-after": "2" } });
-   * if (response.status === 429) limiter.retryAfter(Number(response.headers.get("retry-after")) * 1000);
+   * const headers = { "retry-after": "2" };
+   * const response = new Response(null, { status: 429, headers });
+   * if (response.status === 429) {
+   *   const seconds = Number(response.headers.get("retry-after"));
+   *   limiter.retryAfter(seconds * 1000);
+   * }
    * console.log(limiter.tryAcquire()); // false
    * ```
    */
@@ -218,7 +219,7 @@ export class RateLimiter {
     this.#admit();
   }
 
-  /** Shows the rate, how many tokens there are and how many wait. */
+  /** Shows the rate, and the number of available tokens and of waiters. */
   toString(): string {
     const { limit, interval, burst, availableTokens, waiting } = this;
     const rate = `limit: ${limit}, interval: ${interval}, burst: ${burst}`;
@@ -241,18 +242,18 @@ export class RateLimiter {
 
   #now(): number {
     const now = clockNow();
-    // Time goes backwards when a test has ended that had faked it. What is left to wait stays the same.
+    // Time goes backwards when a test that faked it ends. The remaining wait stays the same.
     if (now < this.#seenAt) this.#fullAt += now - this.#seenAt;
     this.#seenAt = now;
     return now;
   }
 
-  /** When `weight` tokens are, or were, there. */
+  /** The instant, past or future, at which `weight` tokens are available. */
   #dueAt(weight: number): number {
     return this.#fullAt - (this.burst - weight) * this.#pace;
   }
 
-  /** Takes tokens at `at`; what has come before it and did not fit into the bucket is lost. */
+  /** Takes tokens at the instant `at`. Tokens that did not fit into the bucket before are lost. */
   #take(weight: number, at: number): void {
     this.#fullAt = Math.max(this.#fullAt, at) + weight * this.#pace;
   }
@@ -275,13 +276,14 @@ export class RateLimiter {
     this.#admit();
   }
 
-  /** Serves those who wait, as far as there is enough, and sets the alarm for the next one. */
+  /** Serves the waiters for which there are enough tokens, and sets the alarm for the next one. */
   #admit(): void {
     const now = this.#now();
     let node = this.#queue.head();
     for (; node !== null && this.#dueAt(node.payload) <= now; node = this.#queue.head()) {
-      // As if it had been served in time, if the alarm was late by no more than the pace: else each delay would add up,
-      // where there is little room to save. Not more, or a program that was busy for a while would go off in one burst.
+      // If the alarm was late by at most one pace, the token counts as taken on time: with a small burst, such delays
+      // would otherwise add up. The allowance is limited, or a program that was busy for a while would continue in one
+      // burst.
       this.#take(node.payload, Math.max(this.#dueAt(node.payload), now - this.#pace));
       node.claim.grant(undefined);
     }
@@ -299,7 +301,7 @@ export class RateLimiter {
     try {
       this.#alarm = arm(this.#sleeper, at - now);
     } catch (error) {
-      // A faked `setTimeout`: nobody would be woken any more.
+      // A faked `setTimeout` threw, so nothing would wake the waiters any more.
       this.#queue.failAll(error);
     }
   }

@@ -1,5 +1,5 @@
 /**
- * The end of a channel that values come out of.
+ * The receiving end of a channel.
  *
  * @module
  */
@@ -11,9 +11,9 @@ import { LATER, PLAINLY, type ReceiveEnd, STEPWISE, type Told, use } from "./cha
 import { type ChannelStatistics, statisticsOf } from "./statistics.ts";
 import { readableOf, receiveEndFrom } from "./streams.ts";
 
-/** A receive that has not begun: one of the cases of `select`. Nothing happens before that. */
+/** A case of `select`: a receive that does nothing until `select` is called with it. */
 export class Receiving<T> {
-  /** Where to receive. */
+  /** The receiver to use. */
   readonly receiver: Receiver<T>;
 
   /** @internal Use `Receiver.prototype.receiving`. */
@@ -22,22 +22,22 @@ export class Receiving<T> {
   }
 }
 
-/** What select may do with a receiver. */
+/** Returns the engine of a receiver, for `select`. Set by the static block of `Receiver`. */
 export let receiveEndOf: <T>(receiver: Receiver<T>) => ReceiveEnd<T>;
 
 const BOXED: Told<unknown> = { ok: (value) => ({ value }), no: PLAINLY.no };
 
 /**
- * The end of a channel that values come out of. Made by `Channel`, and multiplied by
- * {@linkcode Receiver.prototype.clone}: each value goes to one of them.
+ * Receives values from a channel. A `Channel` makes the first receiver, and {@linkcode Receiver.prototype.clone} makes
+ * more; each value goes to one of them.
  *
- * `for await` receives until the end of the channel. Leaving the loop leaves the receiver open; several loops share the
- * values.
+ * `for await` receives until the end of the channel. Leaving the loop does not close the receiver. Several loops share
+ * the values.
  */
 export class Receiver<T> implements AsyncIterable<T> {
   readonly #end: ReceiveEnd<T>;
 
-  /** Closes it at the end of a block, for `using`, where the platform has it. */
+  /** Closes the receiver at the end of a block with `using`, if the platform has `Symbol.dispose`. */
   declare readonly [Symbol.dispose]: () => void;
 
   /** @internal Use `Channel`. */
@@ -46,17 +46,16 @@ export class Receiver<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Makes a receiver of what a stream gives. It has to be closed, or read to its end: closing it cancels the stream.
+   * Makes a receiver of the chunks of a stream. Close it or read it to its end; closing it cancels the stream.
    *
-   * **Order**: one chunk at most is taken from the stream before it is received. **Failure**: what the stream fails
-   * with is what a receive after the last value rejects with. **Cancellation**: an abort of the scope of the call cancels
-   * the stream.
+   * - **Order**: At most one chunk is read from the stream before a receiver takes it.
+   * - **Failure**: After the last value, a receive rejects with the error of the stream.
+   * - **Cancellation**: An abort of the scope of the call cancels the stream.
    *
-   * @typeParam T The chunks.
-   * @param readable A stream, which is locked from now on.
+   * @typeParam T The type of the chunks.
+   * @param readable The stream, which is locked from now on.
    * @returns An open receiver.
-   * @throws {TypeError} If `readable` is not a stream.
-   * @throws {InvalidStateError} If it is locked.
+   * @throws {InvalidStateError} If `readable` is locked.
    *
    * @example Several workers on one stream
    * ```ts
@@ -76,35 +75,35 @@ export class Receiver<T> implements AsyncIterable<T> {
     return new Receiver<T>(receiveEndFrom(readable));
   }
 
-  /** Whether it is closed. Other clones may be open. */
+  /** Whether this receiver is closed. Its clones may be open. */
   get closed(): boolean {
     return this.#end.closed;
   }
 
   /**
-   * Receives the next value, and waits for one if need be.
+   * Receives the next value, and waits for one if necessary.
    *
-   * **Order**: values come in the order in which they were sent, and go to who waits longest. **Cancellation**: an
-   * aborted receive takes nothing; a value that was handed over in the same turn is received. **Cost**: a receive that
-   * need not wait allocates a promise. JavaScript awaits a value that is itself a promise; `for await` and `tryReceive`
-   * hand it over as it is.
+   * - **Order**: Values arrive in the order in which they were sent, and go to the longest-waiting caller.
+   * - **Cancellation**: An aborted receive takes nothing. A value that was handed over in the same turn is received.
+   * - **Cost**: A receive that need not wait allocates a promise.
+   *
+   * JavaScript awaits a value that is itself a promise; `for await` and `tryReceive` return it as it is.
    *
    * @param options Its signal.
    * @returns The value.
    * @throws The reason of an abort; then nothing was taken.
-   * @throws {ChannelClosedError} If this receiver is closed, also while it waits; or if all senders are closed and no
-   *   value is left.
-   * @throws {TypeError} If an option is of the wrong kind.
+   * @throws {ChannelClosedError} If this receiver is closed, now or during the wait, or if all senders are closed and
+   * no value is left.
    */
   receive(options?: WaitOptions): Promise<T> {
     return use(this.#end, PLAINLY, options);
   }
 
   /**
-   * Receives a value if there is one at once. It comes in an object, because a value may be `undefined` too.
+   * Receives a value if there is one, without waiting.
    *
-   * @returns An object with the value, or `undefined`.
-   * @throws {ChannelClosedError} If this receiver is closed; or if all senders are closed and no value is left.
+   * @returns An object with the value, because `undefined` may be a value; or `undefined` if there is none.
+   * @throws {ChannelClosedError} If this receiver is closed, or if all senders are closed and no value is left.
    */
   tryReceive(): { value: T } | undefined {
     const received = this.#end.now(BOXED);
@@ -112,42 +111,43 @@ export class Receiver<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Makes a receive that begins when `select` is called with it.
+   * Makes a case for `select` that receives a value.
    *
-   * @returns One of the cases of `select`.
+   * @returns The case.
    */
   receiving(): Receiving<T> {
     return new Receiving(this);
   }
 
   /**
-   * Makes another receiver of the same channel, for another part of the program to close.
+   * Makes another receiver of the same channel, to be closed separately.
    *
-   * @returns An open one.
-   * @throws {ChannelClosedError} If this one is closed.
+   * @returns An open receiver.
+   * @throws {ChannelClosedError} If this receiver is closed.
    */
   clone(): Receiver<T> {
     return new Receiver<T>(this.#end.clone());
   }
 
   /**
-   * Closes it: receives that wait through it reject; those of other clones do not. After the last one, sends reject, and
-   * what is in the buffer is dropped. Doing it twice does nothing more.
+   * Closes this receiver. Receives that wait through it reject; those of its clones do not. After the last receiver is
+   * closed, sends reject and the buffered values are dropped. Does nothing the second time.
    */
   close(): void {
     this.#end.close();
   }
 
   /**
-   * Makes a stream of the values, which closes this receiver with itself.
+   * Makes a stream of the values. This receiver is closed when the stream ends.
    *
-   * **Order**: a value is taken only when somebody reads. **Failure**: of the channel is one of the stream.
-   * **Cancellation**: an abort of the scope of the call is a failure of the next read; cancelling the stream closes the
-   * receiver.
+   * - **Order**: A value is taken from the channel only for a read.
+   * - **Failure**: The stream fails with the failure of the channel.
+   * - **Cancellation**: After an abort of the scope of the call, the next read fails. Cancelling the stream closes the
+   *   receiver.
    *
-   * @returns A stream that holds no value back.
+   * @returns A stream that buffers no value.
    *
-   * @example From a channel into whatever takes a stream
+   * @example Pass the values of a channel to an API that takes a stream
    * ```ts
    * import { Channel } from "@weft/async";
    * import { assertEquals } from "@std/assert";
@@ -164,9 +164,9 @@ export class Receiver<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Begins a loop that receives until the end of the channel.
+   * Returns an iterator that receives until the end of the channel.
    *
-   * @returns An iterator whose `next` is a wait like `receive`.
+   * @returns An iterator whose `next` waits as `receive` does.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     return {
@@ -178,15 +178,15 @@ export class Receiver<T> implements AsyncIterable<T> {
   }
 
   /**
-   * Tells what is in the channel, and who is at its ends.
+   * Returns the current number of buffered values, open ends and waiters.
    *
-   * @returns Numbers of this moment.
+   * @returns A snapshot.
    */
   statistics(): ChannelStatistics {
     return statisticsOf(this.#end.core);
   }
 
-  /** Shows its state, the buffer and how many wait to receive. */
+  /** Shows the state, the buffer and the number of waiting receives. */
   toString(): string {
     const { buffered, capacity, waitingReceivers } = this.statistics();
     const state = this.closed ? "closed" : "open";

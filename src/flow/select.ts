@@ -1,5 +1,5 @@
 /**
- * Waits for the first of several sends and receives.
+ * Does the first possible one of several sends and receives.
  *
  * @module
  */
@@ -13,45 +13,45 @@ import { sendEndOf, Sending } from "./sender.ts";
 
 export { Receiving, Sending, type WaitOptions };
 
-/** What {@linkcode select} may wait for. */
+/** A case that {@linkcode select} can wait for. */
 export type SelectCase = Receiving<unknown> | Sending<unknown>;
 
 /** Options of {@linkcode select}. */
 export interface SelectOptions extends WaitOptions {
   /**
-   * Whether each of several cases that are ready has the same chance. Otherwise the first one in order is taken.
+   * Whether to choose at random among several ready cases. Otherwise the first one in order is chosen.
    *
    * @default {true}
    */
   fair?: boolean | undefined;
   /**
-   * Returns what a closed channel comes to instead of throwing it, so that one knows whose it is.
+   * Whether to return the error of a closed channel instead of throwing it, so that the caller knows its case.
    *
    * @default {false}
    */
   settled?: boolean | undefined;
 }
 
-/** What a case comes to: the value that was received, or nothing for one that was sent. */
+/** The value of a case: the value that was received, or `undefined` for a send. */
 export type SelectValue<C> = C extends Receiving<infer T> ? T : undefined;
 
-/** The index that stands under the key `K` of a tuple; of an array, any number. */
+/** The index for the key `K` of a tuple. For an array it is any number. */
 export type SelectIndex<K> = K extends `${infer I extends number}` ? I : number;
 
-/** Which case it was, and its value; `index` tells the types apart. */
+/** The index of the case that was done, and its value. `index` discriminates the types. */
 export type Selected<C extends readonly unknown[]> = {
   [K in keyof C]: { readonly index: SelectIndex<K>; readonly value: SelectValue<C[K]> };
 }[number];
 
-/** The same with `settled: true`: a `PromiseSettledResult` that says whose it is. */
+/** The result with `settled: true`: a `PromiseSettledResult` with the index of its case. */
 export type SelectedSettled<C extends readonly unknown[]> = {
   [K in keyof C]: { readonly index: SelectIndex<K> } & PromiseSettledResult<SelectValue<C[K]>>;
 }[number];
 
-/** A case that is under way. */
+/** A case of a call that has started. */
 interface Case {
   readonly end: End<unknown, unknown>;
-  /** What to send. */
+  /** The value to send. */
   readonly value: unknown;
   readonly told: Told<unknown>;
 }
@@ -79,29 +79,29 @@ function readCases(cases: unknown, settled: boolean): Case[] {
     if (one instanceof Sending) return { end: sendEndOf(one.sender), value: one.value, told };
     throw wrongKind("select", `cases[${index}]`, "a send or a receive", one);
   });
-  // Waiting for the first of nothing would never end.
+  // A wait for the first of no cases would never end.
   if (list.length === 0) throw outOfRange("select", "cases", "at least one send or receive", cases);
   return list;
 }
 
 /**
- * Waits until one of several sends and receives can be done, and does that one. The others have not happened: nothing
- * is taken from them.
+ * Waits until one of several sends and receives is possible, and does that one. The others do not happen: they send and
+ * take nothing.
  *
- * **Order**: of several that are ready each has the same chance, with `fair: false` the first; when none is, it stands in
- * the queue of each, and the first to be served ends the wait. **Failure**: a closed channel is ready, and rejects.
- * **Cancellation**: an aborted select has done nothing; what was done in the same turn counts.
+ * - **Order**: If several cases are ready, one is chosen at random, or the first with `fair: false`. If none is ready,
+ *   the call waits in the queue of each, and the first case that is served ends the wait.
+ * - **Failure**: A closed channel is ready, and the call rejects with its error.
+ * - **Cancellation**: An aborted select has done nothing. A send or receive that was done in the same turn counts.
  *
  * @typeParam C The cases.
- * @param cases What `Receiver.receiving` and `Sender.sending` make, at least one.
+ * @param cases The results of `Receiver.receiving` and `Sender.sending`, at least one.
  * @param options Signal, fair, settled.
  * @returns The index of the case, and its value.
  * @throws The reason of an abort; then nothing was done.
- * @throws {ChannelClosedError} If one of the channels is at its end, or closed.
- * @throws {TypeError} If an argument is of the wrong kind; then nothing was done.
+ * @throws {ChannelClosedError} If the chosen case uses a closed end, or its channel is at its end or has no receiver.
  * @throws {RangeError} If there are no cases.
  *
- * @example Work, until somebody says stop
+ * @example Work until a stop message arrives
  * ```ts
  * import { Channel, select } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -111,7 +111,10 @@ function readCases(cases: unknown, settled: boolean): Case[] {
  * work.sender.trySend("spin");
  * const log: string[] = [];
  * for (;;) {
- *   const { index, value } = await select([stop.receiver.receiving(), work.receiver.receiving()], { fair: false });
+ *   const { index, value } = await select(
+ *     [stop.receiver.receiving(), work.receiver.receiving()],
+ *     { fair: false },
+ *   );
  *   if (index === 0) break;
  *   log.push(value.toUpperCase()); // a string here, an Error above
  *   stop.sender.trySend(new Error("enough"));
@@ -119,7 +122,7 @@ function readCases(cases: unknown, settled: boolean): Case[] {
  * assertEquals(log, ["SPIN"]);
  * ```
  *
- * @see select of Go 1.25: the same; there a closed channel gives zeros, here it rejects.
+ * @see select of Go 1.25: the same, but receiving from a closed channel gives a zero value there and rejects here.
  */
 export function select<const C extends readonly SelectCase[]>(
   cases: C,
@@ -130,7 +133,7 @@ export function select<const C extends readonly SelectCase[]>(
   cases: C,
   options: SelectOptions & { settled: true },
 ): Promise<SelectedSettled<C>>;
-/** With `settled` known at run time only. */
+/** With `settled` known only at run time. */
 export function select<const C extends readonly SelectCase[]>(
   cases: C,
   options: SelectOptions,

@@ -1,5 +1,5 @@
 /**
- * The end of a channel that values go into.
+ * The sending end of a channel.
  *
  * @module
  */
@@ -11,11 +11,11 @@ import { LATER, PLAINLY, type SendEnd, use } from "./channel_core.ts";
 import { type ChannelStatistics, statisticsOf } from "./statistics.ts";
 import { writableOf } from "./streams.ts";
 
-/** A send that has not begun: one of the cases of `select`. Nothing happens before that. */
+/** A case of `select`: a send that does nothing until `select` is called with it. */
 export class Sending<T> {
-  /** Where to send. */
+  /** The sender to use. */
   readonly sender: Sender<T>;
-  /** What to send. */
+  /** The value to send. */
   readonly value: T;
 
   /** @internal Use `Sender.prototype.sending`. */
@@ -25,14 +25,14 @@ export class Sending<T> {
   }
 }
 
-/** What select may do with a sender. */
+/** Returns the engine of a sender, for `select`. Set by the static block of `Sender`. */
 export let sendEndOf: <T>(sender: Sender<T>) => SendEnd<T>;
 
-/** The end of a channel that values go into. Made by `Channel`, and multiplied by {@linkcode Sender.prototype.clone}. */
+/** Sends values into a channel. A `Channel` makes the first sender, {@linkcode Sender.prototype.clone} makes more. */
 export class Sender<T> {
   readonly #end: SendEnd<T>;
 
-  /** Closes it at the end of a block, for `using`, where the platform has it. */
+  /** Closes the sender at the end of a block with `using`, if the platform has `Symbol.dispose`. */
   declare readonly [Symbol.dispose]: () => void;
 
   /** @internal Use `Channel`. */
@@ -40,86 +40,87 @@ export class Sender<T> {
     this.#end = end as SendEnd<T>;
   }
 
-  /** Whether it is closed. Other clones may be open. */
+  /** Whether this sender is closed. Its clones may be open. */
   get closed(): boolean {
     return this.#end.closed;
   }
 
   /**
-   * Sends a value, and waits for a place if need be: in the buffer or, with capacity 0, in the hands of a receiver.
+   * Sends a value, and waits if necessary for room in the buffer or, with capacity 0, for a receiver.
    *
-   * **Order**: values arrive in the order of the calls, those that have to wait included. **Cancellation**: an aborted
-   * send has sent nothing; a value that was taken in the same turn counts as sent. **Cost**: a send that need not wait
-   * allocates a promise.
+   * - **Order**: Values arrive in the order of the calls, whether or not these have to wait.
+   * - **Cancellation**: An aborted send has sent nothing. A value that was taken in the same turn counts as sent.
+   * - **Cost**: A send that need not wait allocates a promise.
    *
-   * @param value What to send.
+   * @param value The value to send.
    * @param options Its signal.
    * @throws The reason of an abort; then nothing was sent.
-   * @throws {ChannelClosedError} If this sender is closed, or all receivers are, also while it waits.
-   * @throws {TypeError} If an option is of the wrong kind.
+   * @throws {ChannelClosedError} If this sender is closed or all receivers are closed, now or during the wait.
    */
   send(value: T, options?: WaitOptions): Promise<void> {
     return use(this.#end, PLAINLY, options, value);
   }
 
   /**
-   * Sends a value if there is a place for it at once.
+   * Sends a value if there is room for it or a receiver waits for it.
    *
-   * @param value What to send.
-   * @returns Whether it was sent.
-   * @throws {ChannelClosedError} If this sender is closed, or all receivers are.
+   * @param value The value to send.
+   * @returns Whether the value was sent.
+   * @throws {ChannelClosedError} If this sender is closed or all receivers are closed.
    */
   trySend(value: T): boolean {
     return this.#end.now(PLAINLY, value) !== LATER;
   }
 
   /**
-   * Makes a send that begins when `select` is called with it.
+   * Makes a case for `select` that sends a value.
    *
-   * @param value What to send.
-   * @returns One of the cases of `select`.
+   * @param value The value to send.
+   * @returns The case.
    */
   sending(value: T): Sending<T> {
     return new Sending(this, value);
   }
 
   /**
-   * Makes another sender of the same channel, for another part of the program to close. The channel ends when all are
-   * closed.
+   * Makes another sender of the same channel, to be closed separately. The channel ends when all senders are closed.
    *
-   * @returns An open one.
-   * @throws {ChannelClosedError} If this one is closed.
+   * @returns An open sender.
+   * @throws {ChannelClosedError} If this sender is closed.
    */
   clone(): Sender<T> {
     return new Sender<T>(this.#end.clone());
   }
 
   /**
-   * Closes it: sends that wait through it reject; those of other clones do not. After the last one, receivers get what
-   * is in the buffer, and then the end. Doing it twice does nothing more.
+   * Closes this sender. Sends that wait through it reject; those of its clones do not. After the last sender is closed,
+   * receivers get the buffered values and then the end. Does nothing the second time.
    */
   close(): void {
     this.#end.close();
   }
 
   /**
-   * Makes a stream of what to send, which closes this sender with itself.
+   * Makes a stream that sends the chunks written to it. This sender is closed when the stream ends.
    *
-   * **Order**: a write ends when the value has a place, so that the stream's back-pressure is the channel's.
-   * **Failure**: when the stream is aborted, receivers get the reason after the last value, in place of the end. When all
-   * receivers are closed it fails, and a pipe into it with it. **Cancellation**: an abort of the scope of the call aborts
-   * it.
+   * - **Order**: A write ends when the value has been sent, so the stream has the back-pressure of the channel.
+   * - **Failure**: If the stream is aborted, receivers get the reason after the last value, instead of the end. If all
+   *   receivers are closed, the stream fails, and so does a pipe into it.
+   * - **Cancellation**: An abort of the scope of the call aborts the stream.
    *
-   * @returns A stream that holds one value on its way.
+   * @returns A stream that holds at most one value that is not sent yet.
    *
-   * @example From a file into a channel, a chunk at a time
+   * @example Send a file into a channel, chunk by chunk
    * ```ts
    * import { Channel, gather } from "@weft/async";
    *
    * const { sender, receiver } = new Channel<Uint8Array>(0);
    * let bytes = 0;
    * await gather([
-   *   async (signal) => (await Deno.open("deno.json")).readable.pipeTo(sender.toWritable(), { signal }),
+   *   async (signal) => {
+   *     const file = await Deno.open("deno.json");
+   *     await file.readable.pipeTo(sender.toWritable(), { signal });
+   *   },
    *   async () => {
    *     for await (const chunk of receiver) bytes += chunk.length;
    *   },
@@ -132,15 +133,15 @@ export class Sender<T> {
   }
 
   /**
-   * Tells what is in the channel, and who is at its ends.
+   * Returns the current number of buffered values, open ends and waiters.
    *
-   * @returns Numbers of this moment.
+   * @returns A snapshot.
    */
   statistics(): ChannelStatistics {
     return statisticsOf(this.#end.core);
   }
 
-  /** Shows its state, the buffer and how many wait to send. */
+  /** Shows the state, the buffer and the number of waiting sends. */
   toString(): string {
     const { buffered, capacity, waitingSenders } = this.statistics();
     const state = this.closed ? "closed" : "open";

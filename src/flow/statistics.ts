@@ -1,28 +1,28 @@
 /**
- * What can be seen of a channel from outside.
+ * The public statistics of a channel.
  *
  * @module
  */
 
 import type { ChannelCore } from "./channel_core.ts";
 
-/** What is in a channel, and who is at its ends. */
+/** A snapshot of a channel: its buffered values, open ends and waiters. */
 export interface ChannelStatistics {
-  /** How many values are in the buffer. */
+  /** The number of values in the buffer. */
   readonly buffered: number;
-  /** How many there is room for. */
+  /** The number of values that the buffer can hold. */
   readonly capacity: number;
-  /** How many senders are open. */
+  /** The number of open senders. */
   readonly openSenders: number;
-  /** How many receivers are open. */
+  /** The number of open receivers. */
   readonly openReceivers: number;
-  /** How many sends wait. */
+  /** The number of waiting sends. */
   readonly waitingSenders: number;
-  /** How many receives wait. */
+  /** The number of waiting receives. */
   readonly waitingReceivers: number;
 }
 
-/** Those of `core`. */
+/** Returns the statistics of `core`. */
 export function statisticsOf(core: ChannelCore<unknown>): ChannelStatistics {
   return {
     buffered: core.buffer.size,

@@ -1,6 +1,6 @@
 /**
- * Between channels and the streams of the platform. Back-pressure goes through: neither takes more than the other can
- * hold.
+ * Converts between channels and the streams of the platform. Back-pressure passes through: neither side takes more than
+ * the other can hold.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import { wrongKind } from "../core/validate.ts";
 import { Claim } from "../core/wait_queue.ts";
 import { ChannelCore, PLAINLY, ReceiveEnd, SendEnd, STEPWISE, type Told, use } from "./channel_core.ts";
 
-/** A stream of what `end` receives. */
+/** Makes a stream of the values that `end` receives. */
 export function readableOf<T>(end: ReceiveEnd<T>): ReadableStream<T> {
-  // The platform calls us in the context of whoever reads; the stream is part of the scope that made it.
+  // The platform calls `pull` in the context of the reader, but the stream belongs to the scope that made it.
   const scope = currentScope();
   const receive = () => use<IteratorResult<T, undefined>, T, T>(end, STEPWISE as Told<T>, undefined);
   return new ReadableStream<T>({
@@ -33,13 +33,13 @@ export function readableOf<T>(end: ReceiveEnd<T>): ReadableStream<T> {
   }, { highWaterMark: 0 });
 }
 
-/** A stream that sends through `end`. */
+/** Makes a stream that sends through `end`. */
 export function writableOf<T>(end: SendEnd<T>): WritableStream<T> {
   const scope = currentScope();
-  // It has to hear of the end of the receivers and of its scope between two writes too.
+  // Detects the end of the receivers, and an abort of the scope, between two writes as well.
   const watch = new Claim<void>(scope);
   const stop = (failure: { error: unknown } | null) => {
-    // First, or it would hear that the sender is closed.
+    // Granted first, or closing the sender would make the watch fail.
     watch.grant();
     end.close(failure);
   };
@@ -56,14 +56,14 @@ export function writableOf<T>(end: SendEnd<T>): WritableStream<T> {
       if (scope.aborted) watch.cancel(scope.reason);
       else end.watch(watch as Claim<unknown>);
     },
-    // Whatever makes it fail ends the watch too, or the stream itself.
+    // A failed write needs no handling here: its cause also ends the watch, or comes from the stream itself.
     write: (value, { signal }) => runInScope(scope, send, value, signal),
     close: () => stop(null),
     abort: (error) => stop({ error }),
   });
 }
 
-/** The end of a channel that `readable` sends into. */
+/** Makes the receiving end of a channel into which `readable` sends. */
 export function receiveEndFrom<T>(readable: ReadableStream<T>): ReceiveEnd<T> {
   if (typeof Object(readable).pipeTo !== "function") {
     throw wrongKind("receive from stream", "readable", "a ReadableStream", readable);
@@ -72,7 +72,8 @@ export function receiveEndFrom<T>(readable: ReadableStream<T>): ReceiveEnd<T> {
   const core = new ChannelCore<T>(0);
   const end = new ReceiveEnd(core);
   readable.pipeTo(writableOf(new SendEnd(core))).catch((error) => {
-    // What the stream or the scope has failed with, receivers are told; that they have left, they know.
+    // Receivers get the failure of the stream or scope; that all receivers are closed is no news to them. Any other
+    // error must surface.
     if (core.failure === null || core.failure.error !== error) surface(error);
   });
   return end;

@@ -1,5 +1,5 @@
 /**
- * Something that has happened or not, and that any number wait for.
+ * A flag that any number of callers can wait for.
  *
  * @module
  */
@@ -11,10 +11,10 @@ import type { WaitOptions } from "../core/wait_queue.ts";
 export type { WaitOptions };
 
 /**
- * Something that has happened or not, and that any number wait for. (`Event` is the DOM's.)
+ * A flag that is set or not, and that any number of callers can wait for. (The DOM already has a class `Event`.)
  *
- * **Order**: `set` wakes all who wait, in order of arrival; also when `clear` follows in the same turn.
- * **Cancellation**: an aborted wait leaves nothing behind.
+ * - **Order**: `set` wakes all waiters in order of arrival, even if `clear` follows in the same turn.
+ * - **Cancellation**: An aborted wait leaves nothing behind.
  *
  * @example Wait until something is ready
  * ```ts
@@ -36,37 +36,36 @@ export type { WaitOptions };
  * @see asyncio.Event of Python 3.14.
  */
 export class AsyncEvent {
-  // Invariant: set ⇒ nobody waits.
+  // Invariant: set ⇒ no waiters.
   #isSet = false;
   readonly #queue = new WaitQueue<null>();
 
-  /** Whether it has happened. */
+  /** Whether the event is set. */
   get isSet(): boolean {
     return this.#isSet;
   }
 
-  /** How many wait. */
+  /** The number of waiters. */
   get waiting(): number {
     return this.#queue.size;
   }
 
-  /** Says that it has happened, and wakes all who wait. Doing it twice does nothing. */
+  /** Sets the event and wakes all waiters. Does nothing if it is set already. */
   set(): void {
     this.#isSet = true;
     this.#queue.grantAll(undefined);
   }
 
-  /** Says that it has not happened (again): who comes from now on waits. */
+  /** Clears the event: later calls of `wait` wait until it is set again. */
   clear(): void {
     this.#isSet = false;
   }
 
   /**
-   * Waits until it has happened; not at all when it has.
+   * Waits until the event is set. Returns at once if it is set already.
    *
    * @param options Its signal.
    * @throws The reason of an abort.
-   * @throws {TypeError} If an option is of the wrong kind.
    */
   wait(options?: WaitOptions): Promise<void> {
     return beginWait(
@@ -76,7 +75,7 @@ export class AsyncEvent {
     );
   }
 
-  /** Shows whether it is set, and how many wait. */
+  /** Shows whether the event is set, and the number of waiters. */
   toString(): string {
     return `AsyncEvent { set: ${this.isSet}, waiting: ${this.waiting} }`;
   }

@@ -1,5 +1,5 @@
 /**
- * A place where several wait for each other.
+ * A barrier, at which a fixed number of callers wait for each other.
  *
  * @module
  */
@@ -12,9 +12,9 @@ import type { WaitOptions } from "../core/wait_queue.ts";
 export type { WaitOptions };
 
 /**
- * A barrier was reset or aborted while somebody waited at it, or before.
+ * The barrier was reset or aborted while the caller waited at it, or was aborted before.
  *
- * @example Give up together
+ * @example Release all parties if one cannot come
  * ```ts
  * import { Barrier, BrokenBarrierError } from "@weft/async";
  * import { assertRejects } from "@std/assert";
@@ -30,11 +30,11 @@ export class BrokenBarrierError extends Error {
 }
 
 /**
- * A place where several wait for each other, again and again.
+ * A barrier, at which a fixed number of callers wait for each other, round after round.
  *
- * **Order**: the last to arrive lets all go in that turn, each with its place in the order of arrival; whoever comes
- * then belongs to the next round. **Cancellation**: an aborted wait does not count any more, and another completes the
- * round.
+ * - **Order**: The last arrival releases all waiters in the same turn, each with its position in the order of arrival.
+ *   Later arrivals belong to the next round.
+ * - **Cancellation**: An aborted wait no longer counts; another arrival has to complete the round.
  *
  * @example Rounds
  * ```ts
@@ -53,51 +53,50 @@ export class BrokenBarrierError extends Error {
  * assertEquals(log.slice(0, 2), ["a 1", "b 1"]);
  * ```
  *
- * @see asyncio.Barrier of Python 3.14: it holds back who arrives while it drains; here it drains at once.
+ * @see asyncio.Barrier of Python 3.14: it holds back arrivals while it drains; here it drains at once.
  */
 export class Barrier {
-  /** How many have to arrive. */
+  /** The number of callers that complete a round. */
   readonly parties: number;
-  // Invariant: fewer than `parties` wait; broken ⇒ nobody does.
+  // Invariant: there are fewer than `parties` waiters, and none if the barrier is broken.
   readonly #queue = new WaitQueue<null>();
   #broken = false;
 
   /**
    * Makes a barrier.
    *
-   * @param parties How many have to arrive: a whole number of at least 1.
-   * @throws {TypeError} If `parties` is not a number.
-   * @throws {RangeError} If it is less than 1, fractional or NaN.
+   * @param parties The number of callers that complete a round: a whole number of at least 1.
+   * @throws {RangeError} If `parties` is less than 1, fractional or NaN.
    */
   constructor(parties: number) {
     checkCount("create Barrier", "parties", parties, 1, false);
     this.parties = parties;
   }
 
-  /** How many wait. */
+  /** The number of waiters. */
   get waiting(): number {
     return this.#queue.size;
   }
 
-  /** Whether it was aborted, and not reset since. */
+  /** Whether the barrier was aborted and not reset since. */
   get broken(): boolean {
     return this.#broken;
   }
 
   /**
-   * Waits until all have arrived.
+   * Waits until all parties have arrived.
    *
    * @param options Its signal.
-   * @returns The place in the order of arrival, from 0 to one less than `parties`.
+   * @returns The caller's position in the order of arrival, from 0 to `parties - 1`.
    * @throws The reason of an abort.
-   * @throws {BrokenBarrierError} If the barrier is reset or aborted meanwhile, or is broken.
-   * @throws {TypeError} If an option is of the wrong kind.
+   * @throws {BrokenBarrierError} If the barrier is broken, or is reset or aborted during the wait.
    */
   wait(options?: WaitOptions): Promise<number> {
     return beginWait("wait at Barrier", options, (scope, signal) => {
       if (this.#broken) throw new BrokenBarrierError("Cannot wait at Barrier: it is broken");
       const queue = this.#queue;
-      // Those whose abort has not been told them yet do not count; they are only looked for when it matters.
+      // Waiters that are aborted but not yet removed do not count. Looking for them takes time, so only do it when the
+      // round seems complete.
       if (queue.size + 1 < this.parties || queue.prune() + 1 < this.parties) {
         return enqueue<number, null>(queue, null, scope, signal);
       }
@@ -107,19 +106,19 @@ export class Barrier {
     });
   }
 
-  /** Rejects those who wait with a `BrokenBarrierError`, and begins anew. */
+  /** Rejects all waiters with a `BrokenBarrierError` and starts a new round. */
   reset(): void {
     this.#broken = false;
     this.#queue.failAll(new BrokenBarrierError("Cannot wait at Barrier: it was reset"));
   }
 
-  /** Rejects those who wait with a `BrokenBarrierError`, and those who come, until `reset`. */
+  /** Rejects all waiters, and all arrivals until `reset`, with a `BrokenBarrierError`. */
   abort(): void {
     this.#broken = true;
     this.#queue.failAll(new BrokenBarrierError("Cannot wait at Barrier: it was aborted"));
   }
 
-  /** Shows how many have to arrive, how many wait, and whether it is broken. */
+  /** Shows the number of parties and of waiters, and whether the barrier is broken. */
   toString(): string {
     return `Barrier { parties: ${this.parties}, waiting: ${this.waiting}, broken: ${this.broken} }`;
   }

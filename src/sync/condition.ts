@@ -1,5 +1,5 @@
 /**
- * Waiting, under a lock, for what others change under the same lock.
+ * A condition variable: waits, while holding a lock, for a change that others make under the same lock.
  *
  * @module
  */
@@ -18,13 +18,13 @@ import { Lock } from "./lock.ts";
 export { type Hold, Lock, type WaitOptions };
 
 /**
- * Waits, under a lock, for what others change under the same lock.
+ * A condition variable: waits, while holding a lock, for a change that others make under the same lock.
  *
- * **Order**: `notify` wakes those who wait longest, and they stand in the queue of the lock from that moment.
- * **Cancellation**: `wait` returns or rejects holding the lock, however often it is aborted meanwhile. An abort after the
- * notification, while it waits for the lock, passes the notification on to the next.
+ * - **Order**: `notify` wakes the longest-waiting callers and puts them into the queue of the lock at once.
+ * - **Cancellation**: `wait` holds the lock again when it returns or rejects, however often it is aborted meanwhile. If
+ *   it is aborted after it was notified, while it waits for the lock, the notification goes to the next waiter.
  *
- * @example Take what another puts
+ * @example Take an item that another function puts
  * ```ts
  * import { Condition, gather } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -44,19 +44,18 @@ export { type Hold, Lock, type WaitOptions };
  * assertEquals((await gather([take, put]))[0], "bread");
  * ```
  *
- * @see asyncio.Condition of Python 3.14: the lock is a property here, and `wait_for` is `waitUntil`.
+ * @see asyncio.Condition of Python 3.14: the lock is a property here, and wait_for is called waitUntil.
  */
 export class Condition {
-  /** The lock that has to be held. */
+  /** The lock that callers must hold. */
   readonly lock: Lock;
-  // What each of them held, and will hold again.
+  // The payload is the hold that the waiter gave up, and will get back.
   readonly #queue = new WaitQueue<Hold>();
 
   /**
    * Makes a condition.
    *
    * @param lock The lock, which several conditions may share; a new one by default.
-   * @throws {TypeError} If `lock` is something else.
    */
   constructor(lock: Lock = new Lock()) {
     if (!(lock instanceof Lock)) throw wrongKind("create Condition", "lock", "a Lock", lock);
@@ -64,19 +63,18 @@ export class Condition {
     lockAccess.watch(lock);
   }
 
-  /** How many wait to be notified. */
+  /** The number of callers that wait for a notification. */
   get waiting(): number {
     return this.#queue.size;
   }
 
   /**
-   * Releases the lock, waits to be notified, and takes the lock again. A hold taken before is the same after. Only one
+   * Releases the lock, waits for a notification, and acquires the lock again. The caller's hold stays valid. Only one
    * wait at a time may give up a hold.
    *
    * @param options Its signal.
-   * @throws The reason of an abort; then, too, the lock is held.
-   * @throws {InvalidStateError} If the lock is not held, or another wait has given up the hold.
-   * @throws {TypeError} If an option is of the wrong kind.
+   * @throws The reason of an abort; the lock is held then, too.
+   * @throws {InvalidStateError} If the lock is not held, or if another wait has given up the hold.
    */
   wait(options?: WaitOptions): Promise<void> {
     try {
@@ -90,17 +88,17 @@ export class Condition {
   }
 
   /**
-   * Waits until `predicate` returns something truthy: asks it at once and after each notification, with the lock held.
+   * Waits until `predicate` returns a truthy value. Calls it at once and after each notification, with the lock held.
    *
    * @typeParam T What `predicate` returns.
-   * @param predicate What is waited for, as it is seen under the lock.
+   * @param predicate Checks, while the lock is held, whether the wait is over.
    * @param options Its signal.
-   * @returns What `predicate` returned.
-   * @throws The reason of an abort, or what `predicate` throws; then, too, the lock is held.
+   * @returns The value that `predicate` returned.
+   * @throws The reason of an abort, or an error of `predicate`; the lock is held then, too.
    * @throws {InvalidStateError} If the lock is not held.
-   * @throws {TypeError} If an argument is of the wrong kind, or `predicate` returns a promise, which is always truthy.
+   * @throws {TypeError} If `predicate` returns a promise, which is always truthy.
    *
-   * @see asyncio.Condition.wait_for of Python 3.14: `waitFor` waits for a promise here, and this until something holds.
+   * @see asyncio.Condition.wait_for of Python 3.14: in this package, waitFor waits for a promise.
    */
   waitUntil<T>(
     predicate: () => T,
@@ -124,7 +122,7 @@ export class Condition {
     for (;;) {
       const result = predicate();
       if (isThenable(result)) {
-        throw wrongKind("wait for condition", "predicate()", "no promise", result);
+        throw wrongKind("wait for condition", "predicate()", "anything but a promise", result);
       }
       if (result) return result as Exclude<T, false | 0 | 0n | "" | null | undefined>;
       await this.wait({ signal });
@@ -132,12 +130,11 @@ export class Condition {
   }
 
   /**
-   * Wakes those who wait longest. With nobody waiting it is forgotten.
+   * Wakes the longest-waiting callers. A notification without a waiter is lost.
    *
-   * @param n How many, at most: a whole number of zero or more.
+   * @param n How many to wake at most: a whole number of zero or more.
    * @throws {InvalidStateError} If the lock is not held.
-   * @throws {TypeError} If `n` is not a number.
-   * @throws {RangeError} If it is negative, fractional or NaN.
+   * @throws {RangeError} If `n` is negative, fractional or NaN.
    */
   notify(n = 1): void {
     checkCount("notify", "n", n, 0, true);
@@ -146,7 +143,7 @@ export class Condition {
   }
 
   /**
-   * Wakes all who wait.
+   * Wakes all waiters.
    *
    * @throws {InvalidStateError} If the lock is not held.
    */
@@ -154,7 +151,7 @@ export class Condition {
     this.notify(Infinity);
   }
 
-  /** Shows whether the lock is held, and how many wait. */
+  /** Shows whether the lock is held, and the number of waiters. */
   toString(): string {
     return `Condition { locked: ${this.lock.locked}, waiting: ${this.waiting} }`;
   }
@@ -163,7 +160,7 @@ export class Condition {
     attachInspect(Condition.prototype);
   }
 
-  // asyncio does not ask who holds it either: a lock may be held on behalf of others.
+  // Like asyncio, this does not check that the caller is the holder: a lock may be held on behalf of others.
   #checkHeld(action: string): void {
     if (!this.lock.locked) throw new InvalidStateError(`Cannot ${action}: the lock is not held`);
   }
@@ -171,7 +168,7 @@ export class Condition {
   async #wait(scope: Scope, signal: AbortSignal | undefined): Promise<void> {
     const hold = lockAccess.suspend(this.lock, scope);
     try {
-      // Comes to the lock: `notify` has queued for it.
+      // `notify` queues for the lock on behalf of the waiter, so that this resolves when the lock is held again.
       await enqueue<Hold, Hold>(this.#queue, hold, scope, signal);
     } catch (reason) {
       await lockAccess.resume(this.lock, hold);

@@ -1,5 +1,5 @@
 /**
- * What the locks have in common: the proof of holding one, and callbacks during which one is held.
+ * The parts that the locks share: the hold, and callbacks that run while it is held.
  *
  * @module
  */
@@ -10,27 +10,27 @@ import type { ScopeFunction } from "../task/cancel_scope.ts";
 import type { Lock } from "./lock.ts";
 import { runWith } from "./run_with.ts";
 
-/** What a lock that has a condition knows of a hold. */
+/** What a lock that has a condition records about a hold. */
 export interface Holder {
-  /** The scope that it was acquired in. */
+  /** The scope in which the hold was acquired. */
   readonly scope: Scope;
-  /** Whether it was handed over to one who waited, and has not reached that one yet. */
+  /** Whether the hold was granted to a waiter that has not resumed yet. */
   onItsWay: boolean;
-  /** The scope that it is suspended for, while a wait for the condition has given it up. */
+  /** The scope for which the hold is suspended while a wait for the condition has given it up, else `null`. */
   suspendedFor: Scope | null;
 }
 
-/** What acquiring a lock hands out: to be released once. */
+/** A hold on a lock, returned when the lock is acquired. Release it once. */
 export class Hold {
   readonly #giveBack: (hold: Hold) => void;
   /**
-   * Whose it is, where a condition may have to know.
+   * The holder, recorded if the lock has a condition.
    *
    * @internal
    */
   holder: Holder | null = null;
 
-  /** Releases it at the end of a block, for `using`, where the platform has it. */
+  /** Releases the hold at the end of a block with `using`, if the platform has `Symbol.dispose`. */
   declare readonly [Symbol.dispose]: () => void;
 
   /** @internal Use `Lock.prototype.acquire`. */
@@ -38,7 +38,7 @@ export class Hold {
     this.#giveBack = giveBack;
   }
 
-  /** Gives the lock back, and hands it to who waits longest. Does nothing when the lock is not held by this any more. */
+  /** Releases the lock and hands it to the longest-waiting caller. Does nothing if this hold has been released. */
   release(): void {
     this.#giveBack(this);
   }
@@ -48,12 +48,12 @@ export class Hold {
   }
 }
 
-/** A hold for the time of a callback. */
+/** A hold for the duration of a callback. */
 export class RunHold extends Hold {
-  /** The scope of the callback, once that has begun. */
+  /** The scope of the callback, `null` until the callback is called. */
   scope: Scope | null = null;
 
-  /** Calls `fn` while this is held; see {@linkcode runWith}. `scopes` has the scope of the callback meanwhile. */
+  /** Calls `fn` while the lock is held; see {@linkcode runWith}. Meanwhile `scopes` contains the callback's scope. */
   run<T>(
     kind: string,
     acquired: Promise<unknown>,
@@ -74,23 +74,23 @@ export class RunHold extends Hold {
   }
 }
 
-/** What `Condition` may do with a lock, and nobody else. */
+/** The operations on a lock that only `Condition` may use. */
 export interface LockAccess {
-  /** Says that the lock has a condition, and so has to know who holds it. */
+  /** Marks the lock as having a condition, so that it records its holders. */
   watch(lock: Lock): void;
   /**
-   * Gives the lock to the next, and returns the hold to come back with. Throws if what the caller in `scope` held is
-   * suspended already, so that the lock is another's.
+   * Hands the lock to the next waiter, and returns the hold to resume with. Throws if the hold of the caller in `scope`
+   * is suspended already, so that the lock belongs to another caller.
    */
   suspend(lock: Lock, scope: Scope): Hold;
-  /** Waits, whatever is aborted, until the lock is held by `hold` again. */
+  /** Waits until `hold` holds the lock again. No abort ends this wait. */
   resume(lock: Lock, hold: Hold): Promise<Hold>;
 }
 
-/** Set by the static block of `Lock`. */
+/** The access to locks. Set by the static block of `Lock`. */
 export let lockAccess: LockAccess;
 
-/** Lets `Condition` in. */
+/** Gives `Condition` its access to locks. */
 export function setLockAccess(access: LockAccess): void {
   lockAccess = access;
 }

@@ -1,5 +1,5 @@
 /**
- * Lets one at a time in.
+ * A mutual exclusion lock.
  *
  * @module
  */
@@ -18,12 +18,13 @@ import { Hold, type Holder, RunHold, setLockAccess } from "./hold.ts";
 export { CancelScope, Hold, type ScopeFunction, type WaitOptions };
 
 /**
- * Lets one at a time in.
+ * Gives one caller at a time exclusive access.
  *
- * **Order**: first come, first served; a release hands the lock to who waits longest, and no newcomer takes it.
- * **Cancellation**: an aborted wait takes nothing; a lock that was handed over in the same turn counts as delivered.
- * **Failure**: acquiring it again while holding it waits for ever, as in asyncio; only inside the callback of
- * {@linkcode Lock.prototype.run} is that told. **Cost**: an `acquire` that need not wait allocates the hold and a promise.
+ * - **Order**: First come, first served. A release hands the lock to the longest-waiting caller; no newcomer takes it.
+ * - **Failure**: Acquiring the lock again while holding it waits for ever, as in asyncio. Only inside the callback of
+ *   {@linkcode Lock.prototype.run} does it throw instead.
+ * - **Cancellation**: An aborted wait takes nothing. A lock that was handed over in the same turn counts as delivered.
+ * - **Cost**: An `acquire` that need not wait allocates the hold and a promise.
  *
  * @example One writer at a time
  * ```ts
@@ -42,12 +43,12 @@ export { CancelScope, Hold, type ScopeFunction, type WaitOptions };
  * assertEquals(balance, 3);
  * ```
  *
- * @see asyncio.Lock of Python 3.14: here `acquire` returns a hold as well, and a release hands over at once.
+ * @see asyncio.Lock of Python 3.14: here acquiring returns a hold as well, and a release hands the lock over at once.
  */
 export class Lock {
-  // Invariant: waiters ⇒ somebody holds it.
+  // Invariant: if there are waiters, the lock is held.
   #hold: Hold | null = null;
-  // Whether a condition may suspend holds; and how many are suspended, by the scope that they were acquired in.
+  // Whether a condition may suspend holds, and the number of suspended holds for each scope that acquired one.
   #watched = false;
   readonly #suspended = new Map<Scope, number>();
   readonly #queue = new WaitQueue<Hold>();
@@ -55,24 +56,23 @@ export class Lock {
     if (this.#hold === hold) this.#handOver();
   };
 
-  /** Whether somebody holds it. */
+  /** Whether the lock is held. */
   get locked(): boolean {
     return this.#hold !== null;
   }
 
-  /** How many wait. */
+  /** The number of waiters. */
   get waiting(): number {
     return this.#queue.size;
   }
 
   /**
-   * Takes the lock, and waits for it if need be.
+   * Acquires the lock, and waits for it if necessary.
    *
    * @param options Its signal.
-   * @returns What to release; `release` of the lock itself does as well.
+   * @returns The hold to release; releasing the lock itself works too.
    * @throws The reason of an abort; then nothing was taken.
-   * @throws {InvalidStateError} If the callback of `run` that it is called in holds the lock.
-   * @throws {TypeError} If an option is of the wrong kind.
+   * @throws {InvalidStateError} If it is called inside a callback of `run` that holds the lock.
    *
    * @example Release with the block
    * ```ts
@@ -97,9 +97,9 @@ export class Lock {
   }
 
   /**
-   * Takes the lock if it is free.
+   * Acquires the lock if it is free.
    *
-   * @returns What to release, or `undefined`.
+   * @returns The hold to release, or `undefined`.
    */
   tryAcquire(): Hold | undefined {
     if (this.#hold !== null) return undefined;
@@ -107,9 +107,10 @@ export class Lock {
   }
 
   /**
-   * Gives the lock back, whoever holds it, and hands it to who waits longest: for code that cannot carry the hold.
+   * Releases the lock, whoever holds it, and hands it to the longest-waiting caller. This is for code that cannot pass
+   * the hold on.
    *
-   * @throws {InvalidStateError} If it is not locked.
+   * @throws {InvalidStateError} If the lock is not held.
    */
   release(): void {
     if (this.#hold === null) throw new InvalidStateError("Cannot release lock: it is not locked");
@@ -117,21 +118,22 @@ export class Lock {
   }
 
   /**
-   * Calls `fn` in a scope of its own while holding the lock, and releases it when all work in that scope has ended.
+   * Calls `fn` in a scope of its own while holding the lock, and releases the lock when all work in that scope has
+   * ended.
    *
-   * **Failure**: acquiring the lock again anywhere inside, in children of `gather` and tasks of a group too, throws at
-   * once instead of waiting for ever. **Cancellation**: aborted before `fn` is called, also in the turn of the hand-over,
-   * it never is, and the lock goes to the next; `signal` ends the wait for the lock only.
+   * - **Failure**: Acquiring the lock again anywhere inside, including children of `gather` and tasks of a group,
+   *   throws at once instead of waiting for ever.
+   * - **Cancellation**: After an abort before the call of `fn`, even in the turn of the hand-over, `fn` is not called
+   *   and the lock goes to the next waiter. `signal` ends only the wait for the lock.
    *
-   * @typeParam T What `fn` returns.
+   * @typeParam T The result of `fn`.
    * @param fn Called with the signal of its scope, and the scope.
    * @param options The signal of the acquire.
-   * @returns What `fn` returns.
-   * @throws The reason of an abort, or what `fn` throws.
-   * @throws {InvalidStateError} If the callback of `run` that it is called in holds the lock.
-   * @throws {TypeError} If an argument is of the wrong kind.
+   * @returns The result of `fn`.
+   * @throws The reason of an abort, or the error of `fn`.
+   * @throws {InvalidStateError} If it is called inside a callback of `run` that holds the lock.
    *
-   * @example A deadlock that is told
+   * @example A deadlock is reported
    * ```ts
    * import { InvalidStateError, Lock } from "@weft/async";
    * import { assertRejects } from "@std/assert";
@@ -154,7 +156,7 @@ export class Lock {
     }
   }
 
-  /** Shows whether it is locked, and how many wait. */
+  /** Shows whether the lock is held, and the number of waiters. */
   toString(): string {
     return `Lock { locked: ${this.locked}, waiting: ${this.waiting} }`;
   }
@@ -165,10 +167,10 @@ export class Lock {
       watch: (lock) => void (lock.#watched = true),
       suspend(lock, scope) {
         const hold = lock.#hold!;
-        // Acquired before the lock had a condition, it is taken for that of the caller.
+        // A hold that was acquired before the lock had a condition is assumed to be the caller's.
         const holder = lock.#held(hold, scope).holder!;
         if (holder.onItsWay || lock.#isSuspendedFor(scope, holder)) {
-          throw new InvalidStateError("Cannot wait for condition: another wait has given up the hold already");
+          throw new InvalidStateError("Cannot wait for condition: another wait has already given up the hold");
         }
         const owner = openScope(holder.scope);
         holder.suspendedFor = owner;
@@ -176,7 +178,7 @@ export class Lock {
         lock.#handOver();
         return hold;
       },
-      // Nothing aborts the root, and no end of a scope waits for what is queued there.
+      // Nothing aborts the root scope, and the end of a scope does not wait for a wait that is queued there.
       resume: (lock, hold) => lock.#take(hold, sharedState().root),
     });
   }
@@ -187,7 +189,7 @@ export class Lock {
     if (refused !== null) return refused;
     if (this.#isHeldAround(scope)) {
       return Promise.reject(
-        new InvalidStateError("Cannot acquire lock: the callback of Lock.run that asks for it holds it"),
+        new InvalidStateError("Cannot acquire lock: the surrounding callback of Lock.run already holds it"),
       );
     }
     return this.#take(this.#watched ? this.#held(hold, scope) : hold, scope, signal);
@@ -198,7 +200,7 @@ export class Lock {
     return hold instanceof RunHold && hold.scope !== null && isWithin(scope, hold.scope);
   }
 
-  /** Whether what the caller held is suspended: whatever scope around it is nearer, that of the hold or of one suspended. */
+  /** Whether the nearest scope around the caller that owns a hold owns a suspended one. */
   #isSuspendedFor(scope: Scope, holder: Holder): boolean {
     if (this.#suspended.size === 0) return false;
     const owner = openScope(holder.scope);
@@ -217,13 +219,13 @@ export class Lock {
     const { holder } = hold;
     if (holder !== null) {
       holder.onItsWay = true;
-      // Before whoever acquires it goes on.
+      // This reaction is attached first, so it runs before the caller that acquires the lock resumes.
       wait.then(() => holder.onItsWay = false, nothing);
     }
     return wait;
   }
 
-  /** Notes where `hold` is acquired, if a condition may ask. */
+  /** Records the scope in which `hold` is acquired, if the lock has a condition. */
   #held<H extends Hold>(hold: H, scope: Scope): H {
     if (this.#watched) hold.holder ??= { scope, onItsWay: false, suspendedFor: null };
     return hold;

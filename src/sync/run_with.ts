@@ -1,5 +1,5 @@
 /**
- * The one rule for callbacks that hold something: a permit, a lock, a token.
+ * The one implementation of callbacks that hold something: a permit, a lock, a token.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import type { Scope } from "../core/scope.ts";
 import { outsideAbort } from "../core/structured_call.ts";
 import { asWait } from "../core/wait_queue.ts";
 
-/** What happens around a callback. */
+/** Hooks around a callback. */
 export interface RunSteps<H> {
-  /** It is about to be called, in `scope`. */
+  /** Runs right before the callback is called in `scope`. */
   begun?(scope: Scope): void;
-  /** All work in its scope has ended; or, where `called` is false, it never began. */
+  /** Runs when all work in the callback's scope has ended. If `called` is false, the callback was not called. */
   ended(held: H, called: boolean): void;
 }
 
 /**
- * Waits for `acquired`, then calls `fn` with it in a scope of its own, and ends when all work in that has ended. When an
- * abort comes in the turn of the hand-over, `fn` is not called, and what was handed over goes back.
+ * Waits for `acquired`, calls `fn` with it in a scope of its own, and ends when all work in that scope has ended. After
+ * an abort in the turn of the hand-over, `fn` is not called and the acquired thing is released.
  */
 export function runWith<H, T>(
   kind: string,

@@ -1,5 +1,5 @@
 /**
- * Lets many readers or one writer in.
+ * A lock for many readers or one writer.
  *
  * @module
  */
@@ -23,12 +23,13 @@ interface Request {
 }
 
 /**
- * Lets many readers in at once, or one writer alone.
+ * Gives access to many readers at once, or to one writer alone.
  *
- * **Order**: first come, first served. Readers that come after a waiting writer wait behind it, so that writers do not
- * starve; readers next to each other in the queue are let in together. **Cancellation**: an aborted wait takes nothing,
- * and lets those in whom it was blocking. **Failure**: see {@linkcode RwLock.prototype.runRead} for what acquiring it
- * again does.
+ * - **Order**: First come, first served. Readers that arrive after a waiting writer wait behind it, so that writers do
+ *   not starve. Adjacent readers in the queue acquire the lock together.
+ * - **Failure**: Acquiring the lock again while holding it can wait for ever. Inside a callback it throws; see
+ *   {@linkcode RwLock.prototype.runRead}.
+ * - **Cancellation**: An aborted wait takes nothing, and the waiters that it blocked acquire the lock.
  *
  * @example Readers together, the writer alone
  * ```ts
@@ -37,20 +38,28 @@ interface Request {
  *
  * const lock = new RwLock();
  * const seen: string[] = [];
- * const read = () => lock.runRead(() => sleep(1).then(() => seen.push(`read beside ${lock.readers - 1}`)));
- * const write = () => lock.runWrite(() => sleep(1).then(() => seen.push("write alone")));
+ * const read = () =>
+ *   lock.runRead(async () => {
+ *     await sleep(1);
+ *     seen.push(`read beside ${lock.readers - 1}`);
+ *   });
+ * const write = () =>
+ *   lock.runWrite(async () => {
+ *     await sleep(1);
+ *     seen.push("write alone");
+ *   });
  * await gather([read, read, write]);
  * assertEquals(seen[2], "write alone");
  * ```
  *
- * @see sync.RWMutex of Go 1.25: the same rule for writers that wait; here acquiring again is told inside a callback.
+ * @see sync.RWMutex of Go 1.25: the same rule for waiting writers; here acquiring again inside a callback throws.
  */
 export class RwLock {
-  // Invariant: a writer ⇒ no reader. The head of #queue does not fit beside them.
+  // Invariant: a writer ⇒ no reader. The head of #queue cannot hold the lock beside the current holders.
   readonly #readers = new Set<Hold>();
   #writer: Hold | null = null;
   readonly #queue = new WaitQueue<Request>(() => this.#admit());
-  // The scopes of the callbacks that hold it.
+  // The scopes of the callbacks that hold the lock.
   readonly #scopes = new Set<Scope>();
   readonly #giveBack = (hold: Hold): void => {
     if (this.#writer === hold) this.#writer = null;
@@ -58,42 +67,40 @@ export class RwLock {
     this.#admit();
   };
 
-  /** How many hold it for reading. */
+  /** The number of readers that hold the lock. */
   get readers(): number {
     return this.#readers.size;
   }
 
-  /** Whether somebody holds it for writing. */
+  /** Whether a writer holds the lock. */
   get writing(): boolean {
     return this.#writer !== null;
   }
 
-  /** How many wait, on both sides. */
+  /** The number of waiters, readers and writers together. */
   get waiting(): number {
     return this.#queue.size;
   }
 
   /**
-   * Takes the lock for reading, and waits if it is held for writing or somebody waits already.
+   * Acquires the lock for reading, and waits while a writer holds it or other callers wait for it.
    *
    * @param options Its signal.
-   * @returns What to release.
+   * @returns The hold to release.
    * @throws The reason of an abort; then nothing was taken.
-   * @throws {InvalidStateError} If the callback that it is called in holds the lock.
-   * @throws {TypeError} If an option is of the wrong kind.
+   * @throws {InvalidStateError} If it is called inside a callback that holds the lock.
    */
   acquireRead(options?: WaitOptions): Promise<Hold> {
     return this.#acquire("read", new Hold(this.#giveBack), options);
   }
 
   /**
-   * Takes the lock for writing, and waits until nobody else holds it.
+   * Acquires the lock for writing, and waits until nobody else holds it.
    *
    * @param options Its signal.
-   * @returns What to release.
+   * @returns The hold to release.
    * @throws The reason of an abort; then nothing was taken.
-   * @throws {InvalidStateError} If the callback that it is called in holds the lock.
-   * @throws {TypeError} If an option is of the wrong kind.
+   * @throws {InvalidStateError} If it is called inside a callback that holds the lock.
    *
    * @example Release with the block
    * ```ts
@@ -112,63 +119,63 @@ export class RwLock {
   }
 
   /**
-   * Takes the lock for reading if it is not held for writing and nobody waits.
+   * Acquires the lock for reading if no writer holds it and there are no waiters.
    *
-   * @returns What to release, or `undefined`.
+   * @returns The hold to release, or `undefined`.
    */
   tryAcquireRead(): Hold | undefined {
     return this.#tryAcquire("read");
   }
 
   /**
-   * Takes the lock for writing if nobody holds it.
+   * Acquires the lock for writing if nobody holds it.
    *
-   * @returns What to release, or `undefined`.
+   * @returns The hold to release, or `undefined`.
    */
   tryAcquireWrite(): Hold | undefined {
     return this.#tryAcquire("write");
   }
 
   /**
-   * Calls `fn` in a scope of its own while holding the lock for reading, and releases it when all work in that scope
-   * has ended.
+   * Calls `fn` in a scope of its own while holding the lock for reading, and releases the lock when all work in that
+   * scope has ended.
    *
-   * **Failure**: acquiring the lock again anywhere inside throws at once. Reading inside of reading too: it would wait
-   * for ever as soon as a writer waits in between. **Cancellation**: aborted before `fn` is called, it never is;
-   * `signal` ends the wait for the lock only.
+   * - **Failure**: Acquiring the lock again anywhere inside throws at once, even for reading: a nested read would wait
+   *   for ever as soon as a writer waits in between.
+   * - **Cancellation**: After an abort before the call of `fn`, `fn` is not called. `signal` ends only the wait for the
+   *   lock.
    *
-   * @typeParam T What `fn` returns.
+   * @typeParam T The result of `fn`.
    * @param fn Called with the signal of its scope, and the scope.
    * @param options The signal of the acquire.
-   * @returns What `fn` returns.
-   * @throws The reason of an abort, or what `fn` throws.
-   * @throws {InvalidStateError} If the callback that it is called in holds the lock.
-   * @throws {TypeError} If an argument is of the wrong kind.
+   * @returns The result of `fn`.
+   * @throws The reason of an abort, or the error of `fn`.
+   * @throws {InvalidStateError} If it is called inside a callback that holds the lock.
    */
   runRead<T>(fn: ScopeFunction<T>, options?: WaitOptions): Promise<T> {
     return this.#run("read", fn, options);
   }
 
   /**
-   * Calls `fn` in a scope of its own while holding the lock for writing, and releases it when all work in that scope
-   * has ended.
+   * Calls `fn` in a scope of its own while holding the lock for writing, and releases the lock when all work in that
+   * scope has ended.
    *
-   * **Failure**: acquiring the lock again anywhere inside throws at once. **Cancellation**: aborted before `fn` is
-   * called, it never is; `signal` ends the wait for the lock only.
+   * - **Failure**: Acquiring the lock again anywhere inside throws at once.
+   * - **Cancellation**: After an abort before the call of `fn`, `fn` is not called. `signal` ends only the wait for the
+   *   lock.
    *
-   * @typeParam T What `fn` returns.
+   * @typeParam T The result of `fn`.
    * @param fn Called with the signal of its scope, and the scope.
    * @param options The signal of the acquire.
-   * @returns What `fn` returns.
-   * @throws The reason of an abort, or what `fn` throws.
-   * @throws {InvalidStateError} If the callback that it is called in holds the lock.
-   * @throws {TypeError} If an argument is of the wrong kind.
+   * @returns The result of `fn`.
+   * @throws The reason of an abort, or the error of `fn`.
+   * @throws {InvalidStateError} If it is called inside a callback that holds the lock.
    */
   runWrite<T>(fn: ScopeFunction<T>, options?: WaitOptions): Promise<T> {
     return this.#run("write", fn, options);
   }
 
-  /** Shows who holds it, and how many wait. */
+  /** Shows the holders and the number of waiters. */
   toString(): string {
     return `RwLock { readers: ${this.readers}, writing: ${this.writing}, waiting: ${this.waiting} }`;
   }
@@ -180,7 +187,7 @@ export class RwLock {
   #acquire(side: Side, hold: Hold, options: WaitOptions | undefined): Promise<Hold> {
     return beginWait("acquire lock", options, (scope, signal) => {
       if (this.#isHeldAround(scope)) {
-        throw new InvalidStateError("Cannot acquire lock: the callback that asks for it holds it");
+        throw new InvalidStateError("Cannot acquire lock: the surrounding callback already holds it");
       }
       if (!this.#isFreeFor(side)) return enqueue(this.#queue, { hold, side }, scope, signal);
       return Promise.resolve(this.#take(side, hold));
@@ -203,7 +210,7 @@ export class RwLock {
     }
   }
 
-  // Up from the scope, not through the callbacks: readers may be many.
+  // Walks up from the scope instead of over the callbacks, because there may be many readers.
   #isHeldAround(scope: Scope): boolean {
     if (this.#scopes.size === 0) return false;
     for (let at: Scope | null = scope; at !== null; at = at.parent) {

@@ -1,5 +1,5 @@
 /**
- * Limits how many do something at once.
+ * Limits how many callers do something at the same time.
  *
  * @module
  */
@@ -19,23 +19,23 @@ export type { TaskFunction, WaitOptions };
 /** Options of {@linkcode Semaphore.prototype.acquire}. */
 export interface AcquireOptions extends WaitOptions {
   /**
-   * How many permits to take together.
+   * The number of permits to take together.
    *
    * @default {1}
    */
   weight?: number | undefined;
 }
 
-// Set by the static block of Semaphore: what a Permit may do with one.
+// Set by the static block of Semaphore, for Permit.
 let giveBack: (semaphore: Semaphore, weight: number) => void;
 
-/** What {@linkcode Semaphore.prototype.acquire} hands out: to be released once. */
+/** A permit, returned by {@linkcode Semaphore.prototype.acquire}. Release it once. */
 export class Permit {
   #semaphore: Semaphore | null;
-  /** How many permits of the semaphore it stands for. */
+  /** The number of the semaphore's permits that this one stands for. */
   readonly weight: number;
 
-  /** Releases it at the end of a block, for `using`, where the platform has it. */
+  /** Releases the permit at the end of a block with `using`, if the platform has `Symbol.dispose`. */
   declare readonly [Symbol.dispose]: () => void;
 
   /** @internal Use `Semaphore.prototype.acquire`. */
@@ -44,7 +44,7 @@ export class Permit {
     this.weight = weight;
   }
 
-  /** Gives it back, and hands it to who waits longest. Doing it twice does nothing more. */
+  /** Releases the permit and hands it to the longest-waiting caller. Does nothing the second time. */
   release(): void {
     const semaphore = this.#semaphore;
     if (semaphore === null) return;
@@ -58,11 +58,13 @@ export class Permit {
 }
 
 /**
- * Limits how many do something at once.
+ * Limits how many callers do something at the same time.
  *
- * **Order**: first come, first served, with weights too: who waits longest blocks the others, and a newcomer never
- * takes what a release gave to a waiter. **Cancellation**: an aborted wait takes nothing; a permit that was handed over in
- * the same turn counts as delivered. **Cost**: an `acquire` that need not wait allocates the permit and a promise.
+ * - **Order**: First come, first served, with weights too: the longest-waiting caller blocks the others, and no
+ *   newcomer takes a permit that was released to a waiter.
+ * - **Cancellation**: An aborted wait takes nothing. A permit that was handed over in the same turn counts as
+ *   delivered.
+ * - **Cost**: An `acquire` that need not wait allocates the permit and a promise.
  *
  * @example Five at once
  * ```ts
@@ -81,50 +83,48 @@ export class Permit {
  * assertEquals(most, 5);
  * ```
  *
- * @see asyncio.Semaphore of Python 3.14: here `release` belongs to the permit, and releasing too often throws.
+ * @see asyncio.Semaphore of Python 3.14: here the permit is released, and releasing more than was acquired throws.
  */
 export class Semaphore {
   #capacity: number;
-  // Invariant: the head of #queue does not fit into #capacity - #used, so waiters ⇒ not enough is free for the first.
+  // Invariant: if there are waiters, #capacity - #used is less than the weight of the first.
   #used = 0;
   readonly #queue = new WaitQueue<number>(() => this.#admit());
 
   /**
    * Makes a semaphore with all permits free.
    *
-   * @param permits How many there are: a whole number of zero or more.
-   * @throws {TypeError} If `permits` is not a number.
-   * @throws {RangeError} If it is negative, fractional or NaN.
+   * @param permits The number of permits: a whole number of zero or more.
+   * @throws {RangeError} If `permits` is negative, fractional or NaN.
    */
   constructor(permits: number) {
     checkCount("create Semaphore", "permits", permits, 0, true);
     this.#capacity = permits;
   }
 
-  /** How many permits there are, free or not. */
+  /** The number of permits, free or in use. */
   get capacity(): number {
     return this.#capacity;
   }
 
-  /** How many permits are free. */
+  /** The number of free permits. */
   get availablePermits(): number {
     return Math.max(0, this.#capacity - this.#used);
   }
 
-  /** How many wait. */
+  /** The number of waiters. */
   get waiting(): number {
     return this.#queue.size;
   }
 
   /**
-   * Takes a permit, and waits for one if need be.
+   * Acquires a permit, and waits for one if necessary.
    *
    * @param options Its weight and signal.
    * @returns The permit.
    * @throws The reason of an abort; then nothing was taken.
-   * @throws {TypeError} If an option is of the wrong kind.
-   * @throws {RangeError} If `weight` is not a whole number of at least 1, or more than there are permits, now or after a
-   * `resize` while it waits.
+   * @throws {RangeError} If `weight` is not a whole number of at least 1, or is more than the number of permits, now or
+   * after a `resize` during the wait.
    *
    * @example Release with the block
    * ```ts
@@ -157,12 +157,11 @@ export class Semaphore {
   }
 
   /**
-   * Takes a permit if one is free and nobody waits.
+   * Acquires a permit if one is free and there are no waiters.
    *
    * @param options Its weight.
    * @returns The permit, or `undefined`.
-   * @throws {TypeError} If an option is of the wrong kind.
-   * @throws {RangeError} If `weight` is not a whole number of at least 1, or more than there are permits.
+   * @throws {RangeError} If `weight` is not a whole number of at least 1, or is more than the number of permits.
    */
   tryAcquire(options?: Pick<AcquireOptions, "weight">): Permit | undefined {
     const weight = this.#checkAcquire(options);
@@ -170,17 +169,17 @@ export class Semaphore {
   }
 
   /**
-   * Calls `fn` in a scope of its own while holding a permit, and releases it when all work in that scope has ended.
+   * Calls `fn` in a scope of its own while holding a permit, and releases the permit when all work in that scope has
+   * ended.
    *
-   * **Cancellation**: aborted before `fn` is called, also in the turn of the hand-over, it never is, and the permit goes to
-   * the next; `signal` ends the wait for the permit only.
+   * - **Cancellation**: After an abort before the call of `fn`, even in the turn of the hand-over, `fn` is not called
+   *   and the permit goes to the next waiter. `signal` ends only the wait for the permit.
    *
-   * @typeParam T What `fn` returns.
+   * @typeParam T The result of `fn`.
    * @param fn Called with the signal of its scope.
-   * @param options Weight and signal of the acquire.
-   * @returns What `fn` returns.
-   * @throws The reason of an abort, or what `fn` throws.
-   * @throws {TypeError} If an argument is of the wrong kind.
+   * @param options The weight and signal of the acquire.
+   * @returns The result of `fn`.
+   * @throws The reason of an abort, or the error of `fn`.
    * @throws {RangeError} If `weight` is out of range.
    */
   run<T>(fn: TaskFunction<T>, options?: AcquireOptions): Promise<T> {
@@ -188,14 +187,13 @@ export class Semaphore {
   }
 
   /**
-   * Calls `fn` with a permit, and releases it when `fn` has ended: the `with` of TC39's Governor proposal. Otherwise as
-   * {@linkcode Semaphore.prototype.run}.
+   * Calls `fn` with a permit, and releases the permit when `fn` has ended: the `with` of TC39's Governor proposal.
+   * Otherwise the same as {@linkcode Semaphore.prototype.run}.
    *
-   * @typeParam T What `fn` returns.
+   * @typeParam T The result of `fn`.
    * @param fn Called with the permit.
-   * @returns What `fn` returns.
-   * @throws The reason of an abort, or what `fn` throws.
-   * @throws {TypeError} If `fn` is not a function.
+   * @returns The result of `fn`.
+   * @throws The reason of an abort, or the error of `fn`.
    */
   with<T>(fn: (permit: Permit) => T | PromiseLike<T>): Promise<T> {
     return this.#run((_signal, permit) => fn(permit), fn);
@@ -219,15 +217,14 @@ export class Semaphore {
   }
 
   /**
-   * Makes a function each of whose calls holds a permit: the `wrap` of TC39's Governor proposal. It passes `this` on, so
-   * that a method may be wrapped.
+   * Makes a function whose every call holds a permit: the `wrap` of TC39's Governor proposal. The function passes
+   * `this` on, so that methods can be wrapped.
    *
-   * @typeParam This What `fn` takes for `this`.
+   * @typeParam This The type of `this` in `fn`.
    * @typeParam A The parameters of `fn`.
-   * @typeParam T What it returns.
-   * @param fn The function.
-   * @returns A function of the same parameters that returns a promise.
-   * @throws {TypeError} If `fn` is not a function.
+   * @typeParam T The result of `fn`.
+   * @param fn The function to wrap.
+   * @returns A function with the same parameters that returns a promise.
    *
    * @example Two requests at a time
    * ```ts
@@ -251,10 +248,10 @@ export class Semaphore {
   }
 
   /**
-   * Gives back permits without their `Permit`, for code that cannot carry one.
+   * Releases permits without a `Permit` object. This is for code that cannot pass the object on.
    *
-   * @param weight How many.
-   * @throws {InvalidStateError} If more than are in use; then nothing changes.
+   * @param weight The number of permits.
+   * @throws {InvalidStateError} If `weight` is more than the number of permits in use; then nothing changes.
    * @throws {RangeError} If `weight` is not a whole number of at least 1.
    */
   release(weight = 1): void {
@@ -263,17 +260,17 @@ export class Semaphore {
   }
 
   /**
-   * Changes how many permits there are. More admit who waits; fewer admit nobody until enough came back, and refuse those
-   * who wait for more than there are now, as `acquire` would.
+   * Changes the number of permits. Added permits go to the waiters. If more permits are in use than there are now,
+   * nobody acquires one until enough have been released. A waiter whose weight is more than the new number is rejected,
+   * as `acquire` would reject it.
    *
-   * @param permits How many: a whole number of zero or more.
-   * @throws {TypeError} If `permits` is not a number.
-   * @throws {RangeError} If it is negative, fractional or NaN.
+   * @param permits The new number of permits: a whole number of zero or more.
+   * @throws {RangeError} If `permits` is negative, fractional or NaN.
    */
   resize(permits: number): void {
     checkCount("resize Semaphore", "permits", permits, 0, true);
     this.#capacity = permits;
-    // What a new request would be told: in its place it would block all behind it for ever.
+    // Rejects them as a new request would be: left in the queue, they would block all waiters behind them for ever.
     this.#queue.failWhere(
       (weight) => weight > 1 && weight > permits,
       (weight) => this.#tooHeavy(weight),
@@ -281,7 +278,7 @@ export class Semaphore {
     this.#admit();
   }
 
-  /** Shows what is free and how many wait. */
+  /** Shows the number of free permits and of waiters. */
   toString(): string {
     return `Semaphore { available: ${this.availablePermits}, waiting: ${this.waiting} }`;
   }
@@ -295,7 +292,7 @@ export class Semaphore {
     checkOptions("acquire permit", options);
     const weight = options?.weight === undefined ? 1 : options.weight;
     checkCount("acquire permit", "weight", weight, 1, false);
-    // One permit can be waited for even when there is none: `resize` may bring it.
+    // A wait for one permit is allowed even if the capacity is zero: `resize` may add one.
     if (weight > 1 && weight > this.#capacity) throw this.#tooHeavy(weight);
     return weight;
   }

@@ -382,7 +382,7 @@ Deno.test("asCompleted() whose scope ends before it throws to whoever reads on, 
   for (let i = 0; i < 3; i++) await report(log, results.next());
   assertEquals(log, [
     `returns {"done":false,"value":"first"}`,
-    "throws AbortError: asCompleted was left before its end: the scope it was made in has ended",
+    "throws AbortError: asCompleted was abandoned before its end: the scope it was made in has ended",
     `returns {"done":true}`,
   ]);
 });
@@ -403,7 +403,7 @@ Deno.test("asCompleted() that has ended throws to whoever reads what its scope h
     for (let i = 0; i < 2; i++) await report(log, results.next());
     assertEquals(log, [
       "discards first",
-      "throws AbortError: asCompleted was left before its end: the scope it was made in has ended",
+      "throws AbortError: asCompleted was abandoned before its end: the scope it was made in has ended",
       `returns {"done":true}`,
     ]);
   }

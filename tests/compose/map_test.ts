@@ -336,7 +336,7 @@ Deno.test("map() left with break waits for the `finally` of its source, which ma
     break;
   }
   log.push("left");
-  assertEquals(log, ["reads 0", "throws AbortError: map was left before its end", "source closed", "left"]);
+  assertEquals(log, ["reads 0", "throws AbortError: map was abandoned before its end", "source closed", "left"]);
 });
 
 Deno.test("map() cancels the waits of its source when it is left", async () => {
@@ -351,7 +351,7 @@ Deno.test("map() cancels the waits of its source when it is left", async () => {
     log.push(`reads ${value}`);
     break;
   }
-  assertEquals(log, ["reads 0", "throws AbortError: map was left before its end"]);
+  assertEquals(log, ["reads 0", "throws AbortError: map was abandoned before its end"]);
 });
 
 Deno.test("map() throws what its source throws, after what completed before", async () => {
@@ -507,7 +507,7 @@ Deno.test("map() over a stream that is silent can be left with break, and joins 
     break;
   }
   log.push("left");
-  const reason = "AbortError: map was left before its end";
+  const reason = "AbortError: map was abandoned before its end";
   assertEquals(log, ["reads one line", `cancel: ${reason}`, "cancelled", "left"]);
   assertEquals(stream.locked, false);
 });
@@ -540,7 +540,7 @@ Deno.test("map() over a stream that is not asked cancels it when it is left", as
   await settle();
   await results.return();
   assertEquals(stream.locked, false);
-  assertEquals(log, ["cancel: AbortError: map was left before its end", "cancelled"]);
+  assertEquals(log, ["cancel: AbortError: map was abandoned before its end", "cancelled"]);
 });
 
 Deno.test("map() reads a stream to its end or its failure, and then lets go of it", async () => {
@@ -798,7 +798,7 @@ Deno.test("map() that was never read does not keep the scope around from ending"
   assertEquals(log, ["returns undefined"]);
 });
 
-const ORPHANED = "AbortError: map was left before its end: the scope it was made in has ended";
+const ORPHANED = "AbortError: map was abandoned before its end: the scope it was made in has ended";
 
 Deno.test("map() first read after its scope has ended throws, and never opens its source", async () => {
   const log: string[] = [];

@@ -499,7 +499,7 @@ Deno.test("firstSuccess() rejects with all failures, in order of completion, whe
   b.fail("B");
   await settle();
   a.fail("A");
-  const error = await assertRejects(() => call, AggregateError, "None of 2 has succeeded");
+  const error = await assertRejects(() => call, AggregateError, "All 2 entries failed");
   assertEquals(error.errors, ["B", "A"]);
 });
 

@@ -388,7 +388,7 @@ Deno.test("Condition.waitUntil() refuses a predicate that returns a promise", as
   await assertRejects(
     () => condition.waitUntil(() => Promise.resolve(false)),
     TypeError,
-    'Cannot wait for condition: "predicate()" must be no promise, received an object (Promise)',
+    'Cannot wait for condition: "predicate()" must be anything but a promise, received an object (Promise)',
   );
   assertEquals([condition.waiting, lock.locked], [0, true]);
 });

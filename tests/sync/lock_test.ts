@@ -342,7 +342,7 @@ for (const [where, inside] of Object.entries(INSIDE)) {
         assertEquals(lock.tryAcquire(), undefined);
       })
     );
-    const message = "Cannot acquire lock: the callback of Lock.run that asks for it holds it; waiting: 0";
+    const message = "Cannot acquire lock: the surrounding callback of Lock.run already holds it; waiting: 0";
     assertEquals([refused, lock.locked], [[message, message], false]);
   });
 }

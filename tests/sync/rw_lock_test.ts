@@ -233,7 +233,7 @@ for (const side of SIDES) {
     const lock = new RwLock();
     let refused = 0;
     const expect = async (again: () => Promise<unknown>) => {
-      await assertRejects(again, InvalidStateError, "Cannot acquire lock: the callback that asks for it holds it");
+      await assertRejects(again, InvalidStateError, "Cannot acquire lock: the surrounding callback already holds it");
       refused++;
     };
     // Another reader, so that it is not only the last one who is known.
