@@ -185,7 +185,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
         new CancelledError(`${this.label} was abandoned before its end`),
       );
       await this.promise.catch(() => {});
-    } else this.#forsake();
+    } else this.#abandon();
   }
 
   /** Returns the failure that nobody has received yet, and counts it as received by the caller. */
@@ -368,7 +368,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     // With `ordered`, results behind a failed or cancelled item are never reached.
     const gap = this.#slots.findIndex((slot) => slot.state !== "ready");
     if (gap !== -1) this.#drop(gap);
-    if (this.#stopped) this.#forsake();
+    if (this.#stopped) this.#abandon();
     else this.#deliver();
     for (
       let reader = this.#readers.head();
@@ -409,7 +409,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   #keepPlace(): void {
     const discards = this.#options?.onDiscard !== undefined && this.#slots.size > 0;
     if (!discards && this.#unreadFailure === null) return;
-    if (this.#outer.ended) return this.#orphan();
+    if (this.#outer.ended) return this.#abandonUnread();
     if (this.#outer.parent === null) {
       // The root never ends, so it would keep a place under it for ever.
       if (this.#unreadFailure !== null) this.#surfaceWhenLost(this.#unreadFailure.error);
@@ -419,7 +419,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     this.#place.keeper = {
       aborted() {},
       childless() {},
-      abandoned: () => this.#orphan(),
+      abandoned: () => this.#abandonUnread(),
     };
   }
 
@@ -429,13 +429,13 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   }
 
   /** Called when the reader has ended the iteration early. */
-  #forsake(): void {
+  #abandon(): void {
     this.#drop();
     this.#surface();
   }
 
   /** Called when the surrounding scope ends after the stream. */
-  #orphan(): void {
+  #abandonUnread(): void {
     if (this.#options?.onDiscard !== undefined && this.#slots.size > 0) this.#lose();
     this.#surface();
   }
