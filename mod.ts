@@ -18,6 +18,8 @@
  * - **Synchronise**: {@linkcode Lock}, {@linkcode RwLock}, {@linkcode AsyncEvent}, {@linkcode Condition},
  *   {@linkcode Barrier}
  *
+ * Every function throws a `TypeError`, or rejects with it, if an argument is of the wrong kind, before it has any effect.
+ *
  * @example Two requests at once, within a second, or neither
  * ```ts
  * import { gather, sleep, timeout } from "@weft/async";

@@ -187,10 +187,11 @@ function commentProblems(text: string): string[] {
   const problems = RIDDLES.filter(([phrase]) => phrase.test(flat))
     .map(([phrase, instead]) => `Plain English: instead of "${phrase.exec(flat)![0]}" write: ${instead}`);
   const lines = text.split("\n").map((line) => line.replace(/^\s*\* ?/, ""));
-  let inExample = false;
+  // The language of the code that a line stands in: drawings may be wider.
+  let language: string | null = null;
   for (const line of lines) {
-    if (line.startsWith("```")) inExample = !inExample;
-    else if (inExample && line.length > EXAMPLE_WIDTH) {
+    if (line.startsWith("```")) language = language === null ? line.slice(3) : null;
+    else if (language === "ts" && line.length > EXAMPLE_WIDTH) {
       problems.push(`A line of an example has at most ${EXAMPLE_WIDTH} columns, this one has ${line.length}`);
     }
     if (/^@see .*`/.test(line)) problems.push("No code span in `@see`");

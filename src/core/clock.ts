@@ -233,8 +233,8 @@ function onTimer(): void {
 let looks = 0;
 
 /**
- * Sees to it that what is due rings, now and then. Each wait calls it: while all waits are over as soon as they begin,
- * their program never leaves its microtasks, and the platform never calls our timer.
+ * Rings due alarms now and then. Each wait calls it: a program whose waits all end as soon as they begin never leaves its
+ * microtasks, and the platform never calls our timer.
  */
 export function lookAtClock(): void {
   if ((++looks & 1023) === 0 && live > 0 && heap[0]!.at <= performance.now()) runOutside(ringSoon);

@@ -1,5 +1,5 @@
 /**
- * How failures are told from cancellation, and put together.
+ * Distinguishes failures from cancellations, and combines failures.
  *
  * @module
  */

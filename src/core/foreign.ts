@@ -89,7 +89,7 @@ export function nameOf(fn: unknown): string {
   }
 }
 
-/** Whether `value` is an instance of `type`; not if it cannot be told. */
+/** Whether `value` is an instance of `type`; false if the check throws. */
 export function isOf<T>(type: abstract new (...args: never[]) => T, value: unknown): value is T {
   try {
     return value instanceof type;

@@ -160,7 +160,7 @@ export class Scope extends Link {
     }
   }
 
-  /** Makes a new scope one that is aborted from its beginning, of which nobody has to be told. */
+  /** Marks a new scope as aborted from its beginning. It holds nothing yet that would have to be cancelled. */
   beginAborted(reason: unknown): void {
     this.abortedBy = { reason, root: this };
   }
@@ -203,11 +203,10 @@ export class Scope extends Link {
   }
 
   /**
-   * Aborts this scope and all below it that is not shielded. Returns false when that changes nothing.
+   * Aborts this scope and all unshielded scopes below it. Returns false if that changes nothing.
    *
-   * In three passes, so that nothing is handed to the dying: a waiter that is rejected in the second
-   * pass may free what another one of the same subtree waits for, and a listener that fires in the
-   * third may release something.
+   * It makes three passes, because cancelled waiters must take nothing: a waiter that is rejected in the second pass may
+   * free what another one of the same subtree waits for, and a listener that fires in the third may release something.
    */
   abort(reason: unknown): boolean {
     if (this.aborted || this.ended) return false;

@@ -282,7 +282,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     this.scope.abort(this.abandonedError);
   }
 
-  /** What is told whoever still uses a call whose scope around has ended. */
+  /** The error for code that still uses this call after the scope around it has ended. */
   protected get abandonedError(): CancelledError {
     return new CancelledError(`${this.label} was abandoned before its end: the scope it was made in has ended`);
   }

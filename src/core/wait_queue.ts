@@ -201,7 +201,7 @@ export class WaitQueue<P = unknown> implements Waitable<P> {
       if (node === this.#anchor) return null;
       const { claim } = node as WaitNode<P>;
       if (!claim.doomed) return node as WaitNode<P>;
-      // Somebody releases something between an abort and our hearing of it. The dying take nothing.
+      // Something was released between an abort and its arrival here. Cancelled waiters must take nothing.
       (node as WaitNode<P>).home = null;
       this.remove(node as WaitNode<P>, false);
       claim.expel();
@@ -238,14 +238,14 @@ export class WaitQueue<P = unknown> implements Waitable<P> {
     if (cancelled) this.#onCancel?.();
   }
 
-  /** Hands `value` to everyone who waits now. */
+  /** Hands `value` to all current waiters. */
   grantAll(value: unknown): void {
     for (let node = this.head(); node !== null; node = this.head()) {
       node.claim.grant(value);
     }
   }
 
-  /** Fails everyone who waits now. */
+  /** Fails all current waiters. */
   failAll(error: unknown): void {
     for (let node = this.head(); node !== null; node = this.head()) {
       node.claim.fail(error);

@@ -43,8 +43,8 @@ export function checkDeadlock(promise: unknown, scope: Scope): void {
 }
 
 /**
- * What to wait for in place of `promise`. The `then` of a future or task is a wait of the scope that calls it, and one
- * reaction serves all who wait: an abort of the first of them would reject the others.
+ * Returns the promise to wait for in place of `promise`. The `then` of a future or task is a wait of the scope that calls
+ * it, and all waiters share one reaction: an abort of the first one would reject the others.
  */
 export function scopeless<T>(promise: PromiseLike<T>): PromiseLike<T> {
   return (asAwaitable(promise)?.promise ?? promise) as PromiseLike<T>;

@@ -135,7 +135,7 @@ const SHIELDED = { shielded: true } as const;
  * The scope of a block of work: what the function of `scope`, `timeout`, `timeoutAt`, `moveOnAfter`, `shield` and
  * `Lock.run` gets to cancel the block, and to read and move its deadline.
  *
- * @see trio.CancelScope 0.31: `cutShort` is `cancelled_caught`.
+ * @see trio.CancelScope 0.31: cutShort is cancelled_caught there.
  */
 export class CancelScope {
   readonly #call: BlockCall<unknown>;

@@ -30,17 +30,18 @@ export function hasAmbientScope(): boolean {
 }
 
 /**
- * Returns the task that the caller is part of. Children of `gather` and the like are no tasks: there it is the
- * task that called `gather`.
+ * Returns the task that the caller is part of. Children of `gather` and the other combinators are not tasks: there it is
+ * the task that called `gather`.
  *
- * @returns The task, or `undefined` outside of all.
+ * @returns The task, or `undefined` outside every task.
  *
  * @example Name the task in a log line
  * ```ts
  * import { createTask, currentTask } from "@weft/async";
  * import { assertEquals } from "@std/assert";
  *
- * assertEquals(await createTask(() => currentTask()?.name, { name: "worker" }), "worker");
+ * const task = createTask(() => currentTask()?.name, { name: "worker" });
+ * assertEquals(await task, "worker");
  * ```
  *
  * @see asyncio.current_task of Python 3.14.
@@ -52,18 +53,20 @@ export function currentTask(): Task<unknown> | undefined {
 /**
  * Returns the signal of the scope that the caller runs in, for `fetch` and `Deno.*`.
  *
- * **Cancellation**: a signal ends with its scope. An outer abort does not reach work that continues afterwards, such as
- * reading the body of a response that an inner `timeout` or `gather` has returned: read it in the same scope, or pass
- * `AbortSignal.any([outer, inner])` to `fetch`. In an item of `map` or `asCompleted` it is the signal of the whole call,
- * which `break` aborts; the signal that is passed to the item's function is the item's own.
+ * - **Cancellation**: a signal ends with its scope. An outer abort does not reach work that continues afterwards, such as
+ *   reading the body of a response that an inner `timeout` or `gather` has returned: read it in the same scope, or pass
+ *   `AbortSignal.any([outer, inner])` to `fetch`. In an item of `map` or `asCompleted` it is the signal of the whole call,
+ *   which `break` aborts; the signal that is passed to the item's function is the item's own.
  *
- * @returns The signal; outside of all scopes one that never aborts.
+ * @returns The signal; outside every scope, one that never aborts.
  *
  * @example Read a file that a timeout can cut short
  * ```ts
  * import { currentSignal, timeout } from "@weft/async";
  *
- * const text = await timeout(5000, () => Deno.readTextFile("deno.json", { signal: currentSignal() }));
+ * const text = await timeout(5000, () => {
+ *   return Deno.readTextFile("deno.json", { signal: currentSignal() });
+ * });
  * console.log(text.length > 0);
  * ```
  */

@@ -233,7 +233,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     return this.failures !== null || isOf(StragglerError, error);
   }
 
-  /** Whether the block has still to be told that tasks were cancelled because the scope around has ended before it. */
+  /** Whether the block does not know yet that tasks were cancelled because the scope around ended before it. */
   takeLoss(): boolean {
     const untold = this.#lost && !this.#lossTold;
     this.#lossTold = true;
@@ -249,7 +249,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   override fail(error: unknown): void {
     const reason = this.#cancelReason?.reason;
     if (isCancellationOf(error, this.scope)) this.cancelled = true;
-    // It was told by a task, or a refused one, that `cancel` has been called: no failure, but no value either.
+    // The error of a cancelled or refused task: `cancel` was called, so it is no failure, but there is no value either.
     else if (reason !== undefined && (error === reason || causeOf(error) === reason)) {
       this.#body = { error };
       this.scope.abort(reason);

@@ -39,7 +39,10 @@ export interface RunOptions extends StructuredOptions {
  *
  * const error = await assertRejects(() =>
  *   run(async () => {
- *     createTask(() => sleepForever().finally(() => { throw new Error("not saved"); }));
+ *     createTask(async () => {
+ *       await sleepForever().catch(() => {});
+ *       throw new Error("not saved");
+ *     });
  *     await null;
  *     return 42;
  *   }, { signals: false }), LeftoverError);
@@ -125,13 +128,14 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
 /**
  * Runs the main function of a program as a task, and ends with it.
  *
- * Independent tasks that are left at its end are cancelled and waited for. Inside another `run` it is a plain
- * scope.
+ * When `main` has ended, the independent tasks that still run are cancelled and joined. Inside another `run` it is a
+ * plain scope.
  *
- * **Cancellation**: SIGINT or SIGTERM aborts it; when everything has unwound, the signal is raised again, so that
- * the shell sees 130 or 143. A second signal ends the process at once. Listeners of the program are called too, and
- * keep it from neither. **Failure**: the error of `main` as it is; with failures of what it left behind, an
- * `AggregateError` with that of `main` first.
+ * - **Failure**: the error of `main` as it is; if tasks that it left running fail too, an `AggregateError` with the error
+ *   of `main` first.
+ * - **Cancellation**: SIGINT or SIGTERM aborts the run; when everything has unwound, the signal is raised again, so that
+ *   the shell sees 130 or 143. A second signal ends the process at once. The program's own signal listeners also run;
+ *   they prevent neither.
  *
  * @typeParam T What `main` returns.
  * @param main The function, called with the signal of its task.
@@ -146,7 +150,10 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
  * import { gather, run, sleep } from "@weft/async";
  *
  * await run(async () => {
- *   const [a, b] = await gather([() => sleep(2).then(() => 1), () => sleep(1).then(() => 2)]);
+ *   const [a, b] = await gather([
+ *     () => sleep(2).then(() => 1),
+ *     () => sleep(1).then(() => 2),
+ *   ]);
  *   console.log(a + b); // 3
  * });
  * ```

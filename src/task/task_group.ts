@@ -49,13 +49,14 @@ function checkGroup(options: TaskGroupOptions | undefined): TaskGroupOptions | u
  * Runs tasks that live and end together: the call returns only when all of them have ended, and the first
  * failure aborts the rest.
  *
- * **Order**: tasks start on the next microtask, in the order they were created. **Failure**: the first one
- * aborts siblings and body; the group then rejects with a {@linkcode TaskGroupError}, also for one failure.
- * **Cancellation**: an abort from outside aborts the tasks, waits for them, and rejects with that reason
- * unwrapped. **Cost**: a task that has ended is released while the group lives on.
+ * - **Order**: tasks start on the next microtask, in the order they were created.
+ * - **Failure**: the first one aborts siblings and body; the group then rejects with a {@linkcode TaskGroupError}, also
+ *   for one failure.
+ * - **Cancellation**: an abort from outside aborts the tasks, waits for them, and rejects with that reason, unwrapped.
+ * - **Cost**: a task that has ended is released while the group lives on.
  *
- * @see asyncio.TaskGroup of Python 3.14: there is no `cancel` there, and `ExceptionGroup` is this error.
- * @see trio.Nursery 0.31: `start` and `cancel` are modelled on it.
+ * @see asyncio.TaskGroup of Python 3.14: it has no cancel, and raises an ExceptionGroup.
+ * @see trio.Nursery 0.31: start and cancel are modelled on it.
  *
  * @example A failure ends the siblings
  * ```ts

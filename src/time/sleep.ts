@@ -43,9 +43,9 @@ function startSleep(
 }
 
 /**
- * Waits for some time. Others run meanwhile.
+ * Waits for some time. Other tasks run meanwhile.
  *
- * **Cancellation**: rejects with the reason; its timer is gone.
+ * - **Cancellation**: rejects with the reason, and removes its timer.
  *
  * @param ms How many ms, at least; zero or less is the next turn of the clock, `Infinity` for ever.
  * @param options Its signal.
@@ -59,7 +59,7 @@ function startSleep(
  * await sleep(5);
  * ```
  *
- * @see asyncio.sleep of Python 3.14: seconds there. For `sleep(0)` see `yieldNow`.
+ * @see asyncio.sleep of Python 3.14: it takes seconds; its sleep(0) is yieldNow here.
  */
 export function sleep(ms: number, options?: WaitOptions): Promise<void> {
   try {

@@ -40,13 +40,14 @@ function giveUpAfter(ms: number, claim: Claim<unknown>): void {
 }
 
 /**
- * Waits for a promise that knows nothing of scopes, so that the wait can be cancelled or run out of time. The
- * promise itself goes on.
+ * Waits for a promise that knows nothing of scopes, so that the wait can be cancelled or can time out. The work behind
+ * the promise keeps running.
  *
- * **Failure**: what the promise fails with, as it is. When the wait has been given up, or was refused because its scope
- * is aborted already, only those who await the promise elsewhere are told of it, as with `Promise.race`: what must not
- * be missed is awaited in a `shield`. **Cancellation**: rejects with the reason. **Cost**: waiting again and again for
- * a long-lived promise leaves nothing on it.
+ * - **Failure**: the error of the promise, as it is. After the wait was cancelled or has timed out, or if it was refused
+ *   because its scope was already aborted, a failure of the promise reaches only those who await it elsewhere, as with
+ *   `Promise.race`. Await in a `shield` what must not be missed.
+ * - **Cancellation**: rejects with the reason.
+ * - **Cost**: waiting many times for a long-lived promise leaves nothing on it.
  *
  * @typeParam T What the promise comes to.
  * @param promise A promise or another thenable.
