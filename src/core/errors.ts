@@ -1,7 +1,7 @@
 /**
- * The errors of this package, and the one function that tells cancellation from failure.
+ * The errors of this package, and {@linkcode isCancellation}, which distinguishes cancellation from failure.
  *
- * @example Tell cancellation from failure
+ * @example Distinguish cancellation from failure
  * ```ts
  * import { isCancellation, scope, sleep } from "@weft/async";
  *
@@ -10,7 +10,7 @@
  *   try {
  *     await sleep(1000);
  *   } catch (error) {
- *     if (isCancellation(error)) throw error; // let it pass
+ *     if (isCancellation(error)) throw error; // not handled here
  *     console.error("a genuine failure", error);
  *   }
  * });
@@ -23,9 +23,12 @@ import { currentScope } from "./ambient.ts";
 import { isCancellationOf, setCause } from "./failures.ts";
 import { isOf, messageOf } from "./foreign.ts";
 
-/** What an error of this package can be given besides its message. */
+/** Options of the errors of this package. */
 export interface ErrorCause {
-  /** What it comes from. Its message is repeated in the error's own, because Deno prints no `cause` of a `DOMException`. */
+  /**
+   * The cause. Its message is appended to the error's own, because Deno does not print the `cause` of a
+   * `DOMException`.
+   */
   cause?: unknown;
 }
 
@@ -34,7 +37,7 @@ function withCause(message: string, { cause }: ErrorCause): string {
   return `${message}: ${messageOf(cause)}`;
 }
 
-/** The first of many parts of a message, whose length is bounded however many there are. */
+/** Joins the first parts of a message and counts the others, so that the length stays bounded. */
 function firstOf<T>(parts: readonly T[], shown: number, separator: string, show: (part: T) => string): string {
   const first = parts.slice(0, shown).map(show).join(separator);
   return parts.length <= shown ? first : `${first}${separator}and ${parts.length - shown} more`;
@@ -44,20 +47,20 @@ function shorten(text: string, length: number): string {
   return text.length > length ? `${text.slice(0, length)}…` : text;
 }
 
-/** What a message tells of failures: the only one in full, or the beginnings of the first three. */
+/** Describes failures in a message: a single one in full, otherwise the beginnings of the first three. */
 export function tellFailures(failures: readonly unknown[]): string {
   if (failures.length > 1) return firstOf(failures, 3, "; ", (failure) => shorten(messageOf(failure), 200));
   const [only] = failures;
   const message = messageOf(only);
-  // Errors that are made of others may be nested deep, each with the message of the one inside in its own.
+  // Aggregates may be nested deep, and each repeats the message of the one inside it.
   return isOf(AggregateError, only) ? shorten(message, 900) : message;
 }
 
 /**
- * The reason of an abort that names no other. Its `name` is `"AbortError"`, as of what `fetch` rejects
- * with, so that checks written for the platform work.
+ * Marks a cancellation: the default reason of an abort. Its `name` is `"AbortError"`, as in the error with which an
+ * aborted `fetch` rejects, so that checks written for the platform work.
  *
- * @example Make one
+ * @example Create a reason
  * ```ts
  * import { CancelledError } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -66,14 +69,14 @@ export function tellFailures(failures: readonly unknown[]): string {
  * ```
  */
 export class CancelledError extends DOMException {
-  /** What the cancellation comes from, when it comes from something. */
+  /** The cause of the cancellation, if it has one. */
   declare readonly cause?: unknown;
 
   /**
-   * Makes the reason of an abort.
+   * Creates the reason of an abort.
    *
-   * @param message What was cancelled, or why.
-   * @param options Its cause.
+   * @param message Names the cancelled operation, or says why it was cancelled.
+   * @param options The cause.
    */
   constructor(
     message = "The operation was cancelled",
@@ -85,9 +88,9 @@ export class CancelledError extends DOMException {
 }
 
 /**
- * A deadline passed. Its `name` is `"TimeoutError"`, as of the reason of `AbortSignal.timeout`.
+ * Reports that a deadline has passed. Its `name` is `"TimeoutError"`, as in the reason of `AbortSignal.timeout`.
  *
- * @example Recognise one
+ * @example Recognise a timeout
  * ```ts
  * import { sleep, timeout, TimeoutError } from "@weft/async";
  * import { assertRejects } from "@std/assert";
@@ -96,14 +99,14 @@ export class CancelledError extends DOMException {
  * ```
  */
 export class TimeoutError extends DOMException {
-  /** What it comes from, when it comes from something. */
+  /** The cause of the error, if it has one. */
   declare readonly cause?: unknown;
 
   /**
-   * Makes the error of a deadline.
+   * Creates the error of a deadline.
    *
-   * @param message What took too long.
-   * @param options Its cause.
+   * @param message Names the work that took too long.
+   * @param options The cause.
    */
   constructor(message = "The deadline has passed", options: ErrorCause = {}) {
     super(withCause(message, options), "TimeoutError");
@@ -112,8 +115,8 @@ export class TimeoutError extends DOMException {
 }
 
 /**
- * A call that the state of its object does not allow: settling a future twice, a task in a closed group.
- * Its `name` is `"InvalidStateError"`.
+ * Reports a call that the state of its object does not allow, such as settling a future twice or creating a task in a
+ * closed group. Its `name` is `"InvalidStateError"`.
  *
  * @example Settle a future twice
  * ```ts
@@ -126,14 +129,14 @@ export class TimeoutError extends DOMException {
  * ```
  */
 export class InvalidStateError extends DOMException {
-  /** What it comes from, when it comes from something. */
+  /** The cause of the error, if it has one. */
   declare readonly cause?: unknown;
 
   /**
-   * Makes the error of a misuse.
+   * Creates the error of a misuse.
    *
-   * @param message What cannot be done, and why.
-   * @param options Its cause.
+   * @param message Says what cannot be done, and why.
+   * @param options The cause.
    */
   constructor(
     message = "The object is in an invalid state",
@@ -145,10 +148,10 @@ export class InvalidStateError extends DOMException {
 }
 
 /**
- * A structured call was aborted, and some of its work did not end within `grace`. The work goes on, in no
- * scope that anybody waits for.
+ * Reports that a structured call was aborted, and that some of its work did not end within `grace`. The work keeps
+ * running, but nothing waits for it any more.
  *
- * @example Name what ignores its signal
+ * @example Name the work that ignores its signal
  * ```ts
  * import { gather, StragglerError } from "@weft/async";
  * import { assertRejects } from "@std/assert";
@@ -166,17 +169,17 @@ export class InvalidStateError extends DOMException {
 export class StragglerError extends AggregateError {
   /** `"StragglerError"`. */
   override readonly name = "StragglerError";
-  /** The names, indices or keys of what still runs. */
+  /** The names, indices or keys of the work that still runs. */
   readonly stragglers: readonly string[];
 
   /**
-   * Makes the error of a call that has left work behind.
+   * Creates the error of a call that has left work behind.
    *
    * @param call The name of the call.
-   * @param stragglers What still runs.
-   * @param grace How long it was waited for, in ms.
-   * @param failures The genuine failures of the rest.
-   * @param reason Why the call was aborted.
+   * @param stragglers The names, indices or keys of the work that still runs.
+   * @param grace The time that the call waited for it after the abort, in ms.
+   * @param failures The genuine failures of the other work.
+   * @param reason The reason of the abort.
    */
   constructor(
     call: string,
@@ -195,15 +198,15 @@ export class StragglerError extends AggregateError {
 }
 
 /**
- * Tells whether an error is the cancellation of the scope that the caller runs in, rather than a failure.
+ * Returns whether an error is the cancellation of the scope that the caller runs in, rather than a failure.
  *
- * In an aborted scope an error is a cancellation if it is the scope's reason, is named `AbortError`, or is an
- * `AggregateError` or `SuppressedError` made only of such. So is an error of a built-in class (`Error`, `TypeError`,
- * `DOMException` and so on) whose `cause` is a cancellation. An error of your own class is a failure, whatever its cause.
- * In a scope that is not aborted nothing is a cancellation.
+ * In an aborted scope, an error is a cancellation if it is the scope's reason, is named `AbortError`, or is an
+ * `AggregateError` or `SuppressedError` made only of cancellations. An error of a built-in class (`Error`, `TypeError`,
+ * `DOMException` and so on) is one too if its `cause` is a cancellation. An error of your own class is a failure,
+ * whatever its cause. In a scope that is not aborted, nothing is a cancellation.
  *
- * @param error What was caught.
- * @returns Whether to let it pass.
+ * @param error The caught error.
+ * @returns True for a cancellation, which the caller should rethrow.
  *
  * @example Log failures only
  * ```ts

@@ -7,25 +7,26 @@
 import { messageOf } from "./foreign.ts";
 import type { Scope } from "./scope.ts";
 
-/** How many errors inside of each other are looked at, at most: a proxy may make new ones for ever. */
+/** The most nested errors that are examined: a proxy may produce new ones for ever. */
 const MOST_LOOKS = 500_000;
 
-/** The prototypes of the errors that wrap a cancellation without making a failure of it. */
+/** The prototypes of the errors that stay a cancellation when they wrap one. */
 const BUILT_IN: ReadonlySet<unknown> = new Set(
   [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, DOMException]
     .map((type) => type.prototype),
 );
 
-// What calls have made of their failures: a failure by itself, whose parts need not be judged again on its way up.
+// The errors that calls have made from their failures. Each is a failure, so its parts need no second check on its way
+// up.
 const combined = new WeakSet<object>();
 
-/** Notes that `error` was made of genuine failures. */
+/** Records that `error` was made of genuine failures. */
 export function markCombined<E extends object>(error: E): E {
   combined.add(error);
   return error;
 }
 
-/** Whether `error` is the cancellation of `scope`; see the public `isCancellation`. Never throws. */
+/** Returns whether `error` is the cancellation of `scope`; see the public `isCancellation`. Never throws. */
 export function isCancellationOf(error: unknown, scope: Scope): boolean {
   if (!scope.aborted) return false;
   // The usual case first: a wait of ours rejects with the reason itself.
@@ -33,24 +34,26 @@ export function isCancellationOf(error: unknown, scope: Scope): boolean {
   try {
     return isMadeOfCancellation(error, reasonsAround(scope));
   } catch {
-    // What cannot be looked at cannot be a cancellation.
+    // An error that cannot be examined is a failure.
     return false;
   }
 }
 
-/** The reasons of all aborted scopes around: what holds an outer signal is cancelled with an outer reason. */
+/**
+ * Returns the reasons of `scope` and its ancestors: work that holds an outer signal is cancelled with an outer reason.
+ */
 function reasonsAround(scope: Scope | null): Set<unknown> {
   const reasons = new Set<unknown>();
   while (scope !== null) {
     const { abortedBy }: Scope = scope;
     if (abortedBy !== null) reasons.add(abortedBy.reason);
-    // All the way up to the root of an abort the reason is the same. A failure may pass many such scopes.
+    // The reason is the same up to the root of an abort, so the walk skips to it: a failure may pass many such scopes.
     scope = (abortedBy?.root ?? scope).parent;
   }
   return reasons;
 }
 
-/** By a list of what is still to be judged, because errors may be nested deeper than the stack. */
+/** Works through a list instead of recursing, because errors may be nested deeper than the stack. */
 function isMadeOfCancellation(error: unknown, reasons: ReadonlySet<unknown>): boolean {
   const parts = [error];
   const seen = new Set<unknown>();
@@ -66,11 +69,14 @@ function isMadeOfCancellation(error: unknown, reasons: ReadonlySet<unknown>): bo
       else if (!takeApart(part, parts)) return false;
     }
   }
-  // What leads back to itself comes from nothing.
+  // An error whose parts lead only back to itself comes from no cancellation.
   return found;
 }
 
-/** Puts what has to be a cancellation, for `error` to be one, on the list. False when `error` is a failure of its own. */
+/**
+ * Adds the parts that must all be cancellations for `error` to be one to the list. Returns false if `error` is a
+ * failure by itself.
+ */
 function takeApart(error: object, parts: unknown[]): boolean {
   if (combined.has(error)) return false;
   if (error instanceof AggregateError) {
@@ -84,10 +90,10 @@ function takeApart(error: object, parts: unknown[]): boolean {
     parts.push(own, suppressed);
     return true;
   }
-  // A library that wraps what it was thrown in a plain error adds words. A class of one's own is made to be caught: that
-  // is a statement, and must not vanish as a cancellation.
+  // A library that wraps a caught error in a plain one only adds words. An error of a custom class is meant to be
+  // caught by that class, and must not vanish as a cancellation.
   if (!isBuiltIn(error)) return false;
-  // An accessor is not what the platform makes, and may return a new error each time.
+  // An accessor is ignored: the platform makes none here, and it may return a new error each time.
   const cause: unknown = Object.getOwnPropertyDescriptor(error, "cause")?.value;
   if (cause === undefined) return false;
   parts.push(cause);
@@ -97,7 +103,8 @@ function takeApart(error: object, parts: unknown[]): boolean {
 function isBuiltIn(error: object): boolean {
   const prototype = Object.getPrototypeOf(error);
   if (BUILT_IN.has(prototype)) return true;
-  // Ours are derived from it, and told by their names: there may be other copies of the package.
+  // The errors of this package are derived from it. They are recognised by name, because they may come from another
+  // copy.
   return Object.getPrototypeOf(prototype) === DOMException.prototype &&
     ["TimeoutError", "InvalidStateError"].includes((error as Error).name);
 }
@@ -107,11 +114,11 @@ export function giveCause(error: unknown, cause: unknown): void {
   try {
     if (error instanceof Error && error !== cause && error.cause === undefined) setCause(error, cause);
   } catch {
-    // One that cannot be looked at cannot take one.
+    // An error that cannot be examined stays as it is.
   }
 }
 
-/** Sets `cause` as the platform does, not enumerable, if the error can take one. */
+/** Sets `cause` as the platform does, not enumerable, if the error allows it. */
 export function setCause(error: object, cause: unknown): void {
   Reflect.defineProperty(error, "cause", {
     value: cause,
@@ -120,7 +127,7 @@ export function setCause(error: object, cause: unknown): void {
   });
 }
 
-/** What a call rejects with: its only failure as it is, or all of them, the first one first. */
+/** Returns the error with which a call rejects: a single failure unchanged, otherwise an aggregate, in their order. */
 export function combineFailures(failures: readonly unknown[]): unknown {
   const distinct = new Set(failures);
   if (distinct.size === 1) return failures[0];

@@ -1,15 +1,15 @@
-/** First in, first out, of items that nobody waits for: an array and the index of its head. */
+/** A first-in, first-out buffer of items: an array and the index of its head. */
 
-// Below this nothing is moved: `splice` is cheap, but not free.
+// Up to this many free places the items are not moved: `splice` is cheap, but not free.
 const SPARE = 1024;
 
 /** A buffer of items. */
 export class Fifo<T> {
-  // Invariant: what is before #head has been taken, and is no longer held.
+  // Invariant: items before #head have been taken, and are no longer held.
   readonly #items: (T | undefined)[] = [];
   #head = 0;
 
-  /** How many there are. */
+  /** The number of items. */
   get size(): number {
     return this.#items.length - this.#head;
   }
@@ -19,7 +19,7 @@ export class Fifo<T> {
     this.#items.push(item);
   }
 
-  /** Takes the first. The caller has looked at the size. */
+  /** Takes the first item. The caller has checked that there is one. */
   shift(): T {
     const items = this.#items;
     const item = items[this.#head] as T;
@@ -32,25 +32,25 @@ export class Fifo<T> {
     return item;
   }
 
-  /** The first, which stays where it is. */
+  /** The first item, which stays in the buffer. */
   get first(): T | undefined {
     return this.#items[this.#head];
   }
 
-  /** At which place, counted from the first, one is of which `test` holds; -1 when there is none. */
+  /** Returns the place, counted from the first item, of the first one that passes `test`; -1 if there is none. */
   findIndex(test: (item: T) => boolean): number {
     const index = this.#items.findIndex((item, i) => i >= this.#head && test(item as T));
     return index === -1 ? -1 : index - this.#head;
   }
 
-  /** Takes all from that place on. */
+  /** Takes all items from that place on. */
   takeFrom(place: number): T[] {
     const taken = this.#items.splice(this.#head + place) as T[];
     if (this.size === 0) this.clear();
     return taken;
   }
 
-  /** Lets go of all. */
+  /** Drops all items. */
   clear(): void {
     this.#items.length = 0;
     this.#head = 0;

@@ -1,23 +1,23 @@
 /**
- * Where things that are not ours are looked at: values that work returned, signals, names. Looking may run a getter or
- * a proxy's trap, which may throw. None of these functions does, so that they may stand in the middle of a state change.
+ * Reads foreign things: values that work returned, signals, errors, names. Reading one may run a getter or a trap of a
+ * proxy, which may throw. None of these functions throws, so they may be called in the middle of a state change.
  *
  * @module
  */
 
-// As they were at import: what a program puts in their place later is foreign too.
+// Captured at import: a later replacement by the program is foreign too.
 const NativePromise = Promise;
 const nativeThen = Promise.prototype.then;
 
-/** Does nothing: the reaction that marks a rejection as handled. */
+/** Does nothing. As a reaction, it marks a rejection as handled. */
 export function nothing(): void {}
 
-/** Whether awaiting `value` may mean more than taking it. To ask it for its `then` is left to the platform. */
+/** Returns whether `value` may be a thenable. Only the platform reads its `then`. */
 export function mayBeThenable(value: unknown): value is object {
   return (typeof value === "object" && value !== null) || typeof value === "function";
 }
 
-/** Whether `value` is a promise of the platform as it comes, so that its `then` runs no foreign code. */
+/** Returns whether `value` is an unmodified native promise, so that its `then` runs no foreign code. */
 export function isPlainPromise(value: unknown): value is Promise<unknown> {
   try {
     return value instanceof NativePromise && value.then === nativeThen && value.constructor === NativePromise;
@@ -26,19 +26,19 @@ export function isPlainPromise(value: unknown): value is Promise<unknown> {
   }
 }
 
-/** A promise of what `value` comes to. The `then` of a foreign thenable is called in the context of the caller. */
+/** Returns `value` as a native promise. The `then` of a foreign thenable is called in the context of the caller. */
 export function adopt<T>(value: T | PromiseLike<T>): Promise<T> {
   return isPlainPromise(value) ? value as Promise<T> : new NativePromise<T>((resolve) => resolve(value));
 }
 
-/** Calls `ok` or `no`, once, with what `value` comes to. Neither may throw. */
+/** Calls `ok` with the result of `value`, or `no` with its error, once. Neither may throw. */
 export function observe<T>(
   value: T | PromiseLike<T>,
   ok: (value: T) => void,
   no: (error: unknown) => void,
 ): void {
   try {
-    // Small, because it is on the way of every child of a combinator.
+    // Fast path: every child of a combinator comes through here.
     if (value instanceof NativePromise && value.then === nativeThen) return void value.then(ok, no);
   } catch (error) {
     return observeThrown(error, no);
@@ -55,12 +55,15 @@ function observeThenable<T>(
   adopt(value).then(ok, no);
 }
 
-/** An object that only looks like a promise, or a getter that throws. Not in this turn, as always. */
+/**
+ * Handles an object that only looks like a promise, or a getter that throws. As always, `no` is not called in this
+ * turn.
+ */
 function observeThrown(error: unknown, no: (error: unknown) => void): void {
   NativePromise.reject(error).catch(no);
 }
 
-/** The abort of a foreign signal, or `null`. One that cannot be looked at counts as aborted, by what it threw. */
+/** Returns the abort of a foreign signal, or `null`. A signal that throws counts as aborted with the thrown error. */
 export function abortOf(signal: AbortSignal): { reason: unknown } | null {
   try {
     if (!signal.aborted) return null;
@@ -70,7 +73,7 @@ export function abortOf(signal: AbortSignal): { reason: unknown } | null {
   }
 }
 
-/** The reason of a signal that has told of its abort. */
+/** Returns the reason of a signal that has fired its abort event. */
 export function reasonOf(signal: AbortSignal): unknown {
   try {
     return signal.reason;
@@ -79,7 +82,7 @@ export function reasonOf(signal: AbortSignal): unknown {
   }
 }
 
-/** The name of a function, or an empty text. */
+/** Returns the name of a function, or an empty string. */
 export function nameOf(fn: unknown): string {
   try {
     const { name } = fn as { name?: unknown };
@@ -89,7 +92,7 @@ export function nameOf(fn: unknown): string {
   }
 }
 
-/** Whether `value` is an instance of `type`; false if the check throws. */
+/** Returns whether `value` is an instance of `type`; false if the check throws. */
 export function isOf<T>(type: abstract new (...args: never[]) => T, value: unknown): value is T {
   try {
     return value instanceof type;
@@ -98,7 +101,7 @@ export function isOf<T>(type: abstract new (...args: never[]) => T, value: unkno
   }
 }
 
-/** What an error was caused by, if it says so. */
+/** Returns the `cause` of an error, if it has one. */
 export function causeOf(error: unknown): unknown {
   try {
     return (error as { cause?: unknown } | null | undefined)?.cause;
@@ -107,18 +110,21 @@ export function causeOf(error: unknown): unknown {
   }
 }
 
-/** What a person wants to read of something thrown. */
+/** Returns a readable message for a thrown value. */
 export function messageOf(error: unknown): string {
   try {
     const message: unknown = error instanceof Error ? error.message : error;
-    // A symbol takes no template.
+    // Not a template literal, which throws for a symbol.
     return String(message);
   } catch {
     return "something that cannot be shown";
   }
 }
 
-/** A promise that is rejected with the reason of an abort: no unhandled rejection, because it is no failure. */
+/**
+ * Returns a promise rejected with the reason of an abort. It is marked as handled, because a cancellation is no
+ * failure.
+ */
 export function cancelledPromise(reason: unknown): Promise<never> {
   const promise = NativePromise.reject(reason);
   promise.catch(nothing);

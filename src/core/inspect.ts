@@ -1,5 +1,5 @@
 /**
- * What `console.log` shows of an object of ours.
+ * Defines how `console.log` shows the objects of this package.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 const DENO = Symbol.for("Deno.customInspect");
 const NODE = Symbol.for("nodejs.util.inspect.custom");
 
-/** Has Deno and Node print what `toString` returns. */
+/** Makes Deno and Node print the result of `toString`. */
 export function attachInspect(prototype: object): void {
   const value = function (this: object): string {
     return String(this);

@@ -1,12 +1,12 @@
 /**
- * The next turn of the event loop, and what is put off until then.
+ * Defers work to the next turn of the event loop.
  *
  * @module
  */
 
 import { runOutside } from "./context.ts";
 
-/** What a platform may have that leads into the next turn. */
+/** The platform functions that can lead into the next turn. */
 export interface Platform {
   readonly scheduler?: { yield?(): Promise<void> };
   readonly setImmediate?: (fn: () => void) => unknown;
@@ -14,12 +14,12 @@ export interface Platform {
 }
 
 /**
- * The best way into the next turn that `platform` has. A timer of 0 ms is none: platforms raise it to 1 ms or, when
- * nested, to 4.
+ * Returns the fastest way into the next turn that `platform` has. A timer of 0 ms is too slow: platforms raise it to 1
+ * ms or, if nested, to 4 ms.
  */
 export function wayToNextTurn({ scheduler, setImmediate, MessageChannel }: Platform): (fn: () => void) => void {
   if (typeof scheduler?.yield === "function") {
-    // It rejects in a task of `scheduler.postTask` that was aborted, which is no business of ours.
+    // It rejects inside an aborted task of `scheduler.postTask`; that abort does not concern us.
     return (fn) => void scheduler.yield!().then(fn, fn);
   }
   if (typeof setImmediate === "function") return setImmediate;
@@ -52,8 +52,8 @@ export function inNextTurn(fn: () => void): void {
 }
 
 /**
- * Makes `error` the platform's unhandled rejection in the next turn, unless `taken` says by then that
- * somebody has received it: where a failure goes that nobody can receive.
+ * Makes `error` an unhandled rejection in the next turn, unless `taken` returns true by then. It is for failures that
+ * no caller can receive.
  */
 export function surface(
   error: unknown,
@@ -62,7 +62,7 @@ export function surface(
   inNextTurn(() => {
     if (taken()) return;
     void Promise.reject(error);
-    // Deno 2.9 forgets what was rejected in the last turn of a program whose top-level await never ends.
+    // Deno 2.9 does not report a rejection in the last turn of a program whose top-level await never ends.
     inNextTurn(() => {});
   });
 }

@@ -1,8 +1,8 @@
 /**
- * The one place that waits for foreign promises: one `then` a promise, however often it is waited for.
+ * The one place that waits for foreign promises, with one `then` for each promise, however many waits it has.
  *
- * A promise cannot forget a reaction. Waiting a million times for one that settles late, each time with a
- * timeout, would leave a million closures on it (`Promise.race` does).
+ * A promise keeps its reactions until it settles. A million waits with a timeout for the same pending promise would
+ * leave a million closures on it, as with `Promise.race`.
  *
  * @module
  */
@@ -19,13 +19,13 @@ function hubOf(promise: PromiseLike<unknown>): WaitQueue<null> {
   if (known !== undefined) return known;
   const queue = new WaitQueue<null>();
   hubs.set(promise, queue);
-  // A settled promise keeps no reactions, so its hub is not needed any more.
+  // A settled promise keeps no reactions, so it needs no hub.
   const settled = (end: () => void) => {
     hubs.delete(promise);
     end();
   };
-  // A foreign `then` is called here, in the context of the caller: some begin their work there. Our reaction keeps nothing
-  // of that context, because the promise may live as long as the program.
+  // A foreign `then` is called here, in the context of the caller, because it may begin its work there. Our own
+  // reaction keeps nothing of that context, because the promise may live as long as the program.
   const adopted = adopt(promise);
   runOutside(() =>
     observe(
@@ -37,12 +37,12 @@ function hubOf(promise: PromiseLike<unknown>): WaitQueue<null> {
   return queue;
 }
 
-/** Counts as waiting for `promise`, without a wait: its failure never becomes an unhandled rejection. */
+/** Observes `promise` without a wait, so that its failure never becomes an unhandled rejection. */
 export function observeForeign(promise: PromiseLike<unknown>): void {
   hubOf(promise);
 }
 
-/** Begins a wait for `promise`, which is neither aborted nor kept by it. */
+/** Begins a wait for `promise`. The wait neither aborts the promise nor keeps it alive. */
 export function awaitForeign<T>(
   promise: PromiseLike<T>,
   scope: Scope,

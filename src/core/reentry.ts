@@ -1,37 +1,38 @@
 /**
- * The way back into an async context.
+ * Returns into an earlier async context.
  *
  * @module
  */
 
 /**
- * From how many on items are started in one loop, and may see each other's contexts. So many places get free in one turn
- * only where the work is a matter of microtasks, and there a microtask more for each item would cost a quarter.
+ * The number of items from which on they are started in one loop, and may see each other's contexts. So many places
+ * become free in one turn only if the work takes mere microtasks; one more microtask for each item would then add a
+ * quarter to the time.
  */
 export const MANY = 8;
 
 /**
- * Calls a function in the async context that this was made in, whoever asks for it: in a microtask of its own, so that
- * it sees nothing of what the asking code has put into its context with `enterWith`. A promise's reaction costs a fifth of
- * what the platform's own ways cost (`AsyncLocalStorage.run`, `snapshot`).
+ * Calls a function in the async context in which this object was made. The call has a microtask of its own, so that
+ * the function sees no value that the requesting code has set with `enterWith`. The reaction of a promise costs a
+ * fifth of the platform's own means (`AsyncLocalStorage.run`, `snapshot`).
  */
 export class Reentry {
-  // Invariant: null ⇔ a call has been asked for and has not begun.
+  // Invariant: null ⇔ a call has been requested and has not begun.
   #ask: (() => void) | null = null;
   readonly #run: () => void;
-  // Made once: this is on the way of every item.
+  // Made once, because every item needs it.
   readonly #executor = (resolve: () => void): void => void (this.#ask = resolve);
 
   constructor(fn: () => void) {
     this.#run = () => {
-      // Before foreign code can enter another context.
+      // Armed before foreign code can enter another context.
       this.#arm();
       fn();
     };
     this.#arm();
   }
 
-  /** Asks for a call. Asking again before it has begun does nothing. */
+  /** Requests a call. Another request before it has begun has no effect. */
   ask(): void {
     const ask = this.#ask;
     this.#ask = null;

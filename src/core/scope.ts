@@ -1,5 +1,5 @@
 /**
- * The scope tree: who is cancelled together with whom, and which scope a wait belongs to.
+ * The scope tree: it records which work is cancelled together, and which scope a wait belongs to.
  *
  * @module
  */
@@ -7,35 +7,37 @@
 import { Link } from "./link.ts";
 import { surface } from "./next_turn.ts";
 
-/** Something queued in a scope that an abort has to reject: every wait of ours. */
+/** A wait in a scope, which an abort of the scope rejects. Every wait of this package is one. */
 export abstract class Cancellable extends Link {
-  /** Ends the wait with `reason`, takes nothing, and leaves every queue. Runs no foreign code. */
+  /** Rejects the wait with `reason` and removes it from every queue. It takes nothing, and runs no foreign code. */
   abstract cancel(reason: unknown): void;
-  /** Tells it that its scope has ended and `heir`, an ancestor, has taken it over. */
+  /** Called when the scope of the wait has ended and `heir`, an ancestor, has taken the wait over. */
   abstract moveTo(heir: Scope): void;
 }
 
-/** One abort, shared by all scopes that it has reached. */
+/** One abort, shared by all the scopes that it has reached. */
 export interface Abort {
   readonly reason: unknown;
-  /** The outermost of these scopes: from any of them up to this one the reason is the same. */
+  /** The outermost of these scopes. From any of them up to this one, the reason is the same. */
   readonly root: Scope;
 }
 
-/** Whoever runs a scope. */
+/** The owner of a scope, which is notified of its events. */
 export interface ScopeKeeper {
-  /** The scope was aborted, and nothing in its subtree can be handed anything any more. */
+  /** Called after an abort of the scope, when no wait in its subtree can be granted any more. */
   aborted(scope: Scope): void;
-  /** The last child that is not abandonable has ended; or, later, the last of all. */
+  /** Called when the last child that is not abandonable has ended and, later, when the last child of all has ended. */
   childless(scope: Scope): void;
-  /** The parent's own work has ended, so that nobody is left to end this abandonable scope. Called once. */
+  /**
+   * Called once, when the parent's own work has ended, so that no code is left that would end this abandonable scope.
+   */
   abandoned(scope: Scope): void;
-  /** Rings the deadline of the scope now if it has passed, instead of at the next turn of the clock. */
+  /** Rings the deadline of the scope now if it has passed, without waiting for the clock's next turn. */
   ringIfDue?(): void;
 }
 
-// The scopes whose keepers have still to hear that they are childless. Whoever finds `telling` false works the list
-// off: one that ends may end its parent, and a recursion would overflow the stack where 10,000 end one after another.
+// The scopes whose keepers are still to be notified that they are childless. The outermost call works through the list:
+// a scope that ends may end its parent, and recursion would overflow the stack when 10,000 end one after another.
 const emptied: Scope[] = [];
 let telling = false;
 
@@ -63,32 +65,32 @@ export class Scope extends Link {
   readonly name: string | undefined;
   readonly shielded: boolean;
   readonly abandonable: boolean;
-  /** How far it is below the root. */
+  /** The distance from the root. */
   readonly depth: number;
-  /** The abort that has reached this scope. All scopes that one abort has reached share it. */
+  /** The abort that has reached this scope, shared by all the scopes that it has reached. */
   abortedBy: Abort | null = null;
-  // Invariant: ended ⇒ it is in no ring, and nothing it could keep alive hangs on it.
+  // Invariant: ended ⇒ it is in no ring, and refers to nothing that it could keep alive.
   ended = false;
   /** The innermost task that this scope is part of. */
   task: { readonly name: string } | null;
-  /** The scope of the innermost `run` around it: what owns its independent tasks. */
+  /** The scope of the innermost `run` around it, which owns its independent tasks. */
   run: Scope | null;
-  /** Who runs this scope and hears of what happens to it. */
+  /** The owner of this scope, which is notified of its events. */
   keeper: ScopeKeeper | null = null;
   childCount = 0;
   abandonableCount = 0;
   #children: Link | null = null;
-  // Abandonable children that have not heard yet that they are abandoned. Each hears it once, so that the end of a scope
-  // takes time in proportion to them, however many there are and however each of them ends.
+  // The abandonable children that have not been notified of being abandoned. Each is notified once, so that the end of
+  // a scope takes linear time, whatever the children do.
   #unheard: Link | null = null;
   #waits: Link | null = null;
   #controller: AbortController | null = null;
 
   /**
-   * @param parent What it is cancelled with.
-   * @param name Shown by diagnostics.
-   * @param shielded The parent's abort does not reach it.
-   * @param abandonable Nobody may be left to end it, so the parent aborts it once only such children are left.
+   * @param parent The scope whose abort reaches this one.
+   * @param name The name for diagnostics.
+   * @param shielded Whether the parent's abort does not reach this scope.
+   * @param abandonable Whether its code may never end it. Once only such children are left, the parent notifies them.
    */
   constructor(
     parent: Scope | null,
@@ -115,14 +117,14 @@ export class Scope extends Link {
     return this.abortedBy?.reason;
   }
 
-  /** What diagnostics call it. */
+  /** The name in diagnostics. */
   get label(): string {
     if (this.name !== undefined) return this.name;
     const { task } = this;
     return task !== null && task !== this.parent?.task ? task.name : "a nested call";
   }
 
-  /** The native signal of this scope, made when somebody first asks for it. */
+  /** The native signal of this scope, made at first use. */
   get signal(): AbortSignal {
     if (this.#controller === null) {
       this.#controller = new AbortController();
@@ -148,8 +150,8 @@ export class Scope extends Link {
   }
 
   /**
-   * Moves the children that an abort of this scope would reach to `heir`, a sibling that is not aborted: they can then
-   * be aborted from outside them without this one.
+   * Moves the children that an abort of this scope would reach to `heir`, a sibling that is not aborted. An abort of
+   * `heir` then reaches them without this scope.
    */
   giveChildren(heir: Scope): void {
     for (const child of this.children()) {
@@ -160,12 +162,15 @@ export class Scope extends Link {
     }
   }
 
-  /** Marks a new scope as aborted from its beginning. It holds nothing yet that would have to be cancelled. */
+  /** Marks a new scope as aborted from the start. It holds nothing yet that would have to be cancelled. */
   beginAborted(reason: unknown): void {
     this.abortedBy = { reason, root: this };
   }
 
-  /** The children that have not ended: those that are not abandonable first, and each kind oldest first. */
+  /**
+   * Returns the children that have not ended, oldest first. The abandonable children that have not been notified come
+   * last.
+   */
   children(): Scope[] {
     const list: Scope[] = [];
     for (const anchor of [this.#children, this.#unheard]) {
@@ -176,8 +181,8 @@ export class Scope extends Link {
   }
 
   /**
-   * To be called when the work of this scope has ended. Once only abandonable children are left (iterators nobody
-   * reads to the end), tells each of them so, once. Returns whether no child is open.
+   * Called when the work of this scope has ended. Once only abandonable children are left (iterators that are not read
+   * to the end), notifies each of them once. Returns whether no child is open.
    */
   settleChildren(): boolean {
     const unheard = this.#unheard;
@@ -205,8 +210,9 @@ export class Scope extends Link {
   /**
    * Aborts this scope and all unshielded scopes below it. Returns false if that changes nothing.
    *
-   * It makes three passes, because cancelled waiters must take nothing: a waiter that is rejected in the second pass may
-   * free what another one of the same subtree waits for, and a listener that fires in the third may release something.
+   * It makes three passes (mark, reject, fire), because cancelled waiters must take nothing: a wait that is rejected
+   * in the second pass may free what another wait in the same subtree needs, and a listener that fires in the third
+   * may release something.
    */
   abort(reason: unknown): boolean {
     if (this.aborted || this.ended) return false;
@@ -214,7 +220,7 @@ export class Scope extends Link {
     return true;
   }
 
-  /** Ends this scope: it leaves the tree, and lets go of what it held. */
+  /** Ends this scope: it leaves the tree and releases all that it held. */
   end(): void {
     if (this.ended) return;
     this.leave();
@@ -225,7 +231,7 @@ export class Scope extends Link {
     this.#controller = null;
   }
 
-  /** Gives the waits of code that outlives this scope to the nearest open ancestor. */
+  /** Moves the waits of code that outlives this scope to the nearest open ancestor. */
   #bequeath(): void {
     const anchor = this.#waits;
     if (anchor === null) return;
@@ -240,7 +246,7 @@ export class Scope extends Link {
     }
   }
 
-  /** Leaves the tree without ending: stragglers stay cancelled, but no ancestor waits for them. */
+  /** Leaves the tree without ending: stragglers stay cancelled, but no ancestor waits for them any more. */
   leave(): void {
     const parent = this.parent;
     if (this.next === this || parent === null) return;
@@ -250,7 +256,7 @@ export class Scope extends Link {
     if (parent.childCount === parent.abandonableCount && parent.keeper !== null) tellChildless(parent);
   }
 
-  /** Marks this scope aborted by `abort`, and puts it on `list`. */
+  /** Marks this scope as aborted by `abort`, and adds it to `list`. */
   mark(abort: Abort, list: Scope[]): void {
     if (this.abortedBy !== null || this.ended) return;
     this.abortedBy = abort;
@@ -279,7 +285,7 @@ export class Scope extends Link {
     } catch (error) {
       surface(error);
     }
-    // The platform reports what a listener throws, and goes on.
+    // The platform reports an error that a listener throws, and continues.
     this.#controller?.abort(this.reason);
   }
 }
@@ -290,7 +296,7 @@ function markRing(anchor: Link, abort: Abort, list: Scope[]): void {
   }
 }
 
-// An abort reaches all that it is for: what goes wrong with one of them is no reason to leave the others waiting.
+// An error in one wait must not keep an abort from reaching the others.
 function cancelWait(wait: Cancellable, reason: unknown): void {
   try {
     wait.cancel(reason);
@@ -299,7 +305,7 @@ function cancelWait(wait: Cancellable, reason: unknown): void {
   }
 }
 
-/** Aborts several scopes as one, and `waits` with them: all are marked before any wait is rejected. */
+/** Aborts several scopes and `waits` together: all scopes are marked before any wait is rejected. */
 export function abortAll(
   scopes: Iterable<Scope>,
   reason: unknown,
@@ -316,7 +322,7 @@ export function abortAll(
   for (const scope of marked) scope.fireSignal();
 }
 
-/** Whether `inner` is `outer` or below it, and so ends before it. */
+/** Returns whether `inner` is `outer` or a scope below it, which ends before it. */
 export function isWithin(inner: Scope, outer: Scope): boolean {
   let at = inner;
   while (at.depth > outer.depth) at = at.parent!;

@@ -1,6 +1,6 @@
 /**
- * What all structured calls have in common: they open a scope, end only after all their work has settled,
- * and tell their outcome by the same rules.
+ * The base of all structured calls: they open a scope, end only after all their work has settled, and decide their
+ * outcome by the same rules.
  *
  * ```text
  *          begin/ended/failed                    nothing pending, no child scope open
@@ -22,18 +22,18 @@ import { surface } from "./next_turn.ts";
 import { Scope, type ScopeKeeper } from "./scope.ts";
 import { checkMs, checkSignal, readOptions, wrongKind } from "./validate.ts";
 
-/** Work, as it is passed to a structured call: called with the signal of the scope that it runs in. */
+/** Work that is passed to a structured call. It is called with the signal of the scope that it runs in. */
 export type TaskFunction<T> = (signal: AbortSignal) => T | PromiseLike<T>;
 
-/** What every structured call takes. */
+/** Options of every structured call. */
 export interface StructuredOptions {
-  /** Aborts the call, as an abort of the scope around it does. */
+  /** Aborts the call when it is aborted, as an abort of the scope around the call does. */
   signal?: AbortSignal | undefined;
-  /** Shown by diagnostics and error messages. */
+  /** The name in diagnostics and error messages. */
   name?: string | undefined;
   /**
-   * For how long, in ms, work is waited for after an abort. When it is over the call rejects with a
-   * `StragglerError` that names what still runs.
+   * The longest time, in ms, that the call waits for its work after an abort. Then it rejects with a `StragglerError`
+   * that names the work that still runs.
    *
    * @default {Infinity}
    */
@@ -41,8 +41,8 @@ export interface StructuredOptions {
 }
 
 /**
- * Throws what is wrong with the options that every structured call takes. Returns all that the call takes, `more`
- * included, as {@linkcode readOptions} does.
+ * Checks the options that every structured call takes. Returns them and the options named in `more`, as
+ * {@linkcode readOptions} does.
  */
 export function checkStructured<O extends StructuredOptions>(
   action: string,
@@ -60,7 +60,7 @@ export function checkStructured<O extends StructuredOptions>(
   return own;
 }
 
-/** Whether the outside of a call that is about to begin is aborted: then it may not begin, and this is why. */
+/** Returns the abort from outside a call that is about to begin, or `null`. An aborted call must not begin. */
 export function outsideAbort(
   scope: Scope,
   signal: AbortSignal | undefined,
@@ -72,7 +72,7 @@ export function outsideAbort(
 /** The engine of one structured call. */
 export abstract class StructuredCall<T> implements ScopeKeeper {
   readonly scope: Scope;
-  /** Whether some of its work ended by cancellation. */
+  /** Whether some of the work ended by cancellation. */
   cancelled = false;
   /** The genuine failures, in order of completion. */
   failures: unknown[] | null = null;
@@ -81,17 +81,17 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   readonly #options: StructuredOptions | undefined;
   #link: AbortLink | null = null;
   #graceAlarm: Alarm | null = null;
-  // What it has come to, as soon as that is settled.
+  // The kind of the outcome, once it is decided.
   #settled: "not" | "value" | "failure" | "cancellation" = "not";
   #outcome: unknown = undefined;
-  // The reaction to the function of `runBody`, if that is what the caller has been given.
+  // The reaction to the function of `runBody`, if the caller got that as the promise of the call.
   #reaction: Promise<T> | null = null;
-  // A promise of the outcome, once somebody has asked for it, and what settles it.
+  // The promise of the outcome, made at first use, and the function that settles it.
   #promise: Promise<T> | null = null;
   #keep: (() => void) | null = null;
 
   /**
-   * Throws what the signal throws when it is listened to, and has then opened nothing.
+   * Opens the scope. Throws what the signal throws when a listener is added; then no scope stays open.
    *
    * @param options As `checkStructured` returns them.
    */
@@ -116,7 +116,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     }
   }
 
-  /** What the call returns. */
+  /** The promise that the call returns. */
   get promise(): Promise<T> {
     return this.#promise ??= new Promise<T>((resolve, reject) => {
       this.#keep = () => {
@@ -127,42 +127,42 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     });
   }
 
-  /** The value, when nothing failed and nothing was cancelled that matters. */
+  /** Returns the value of a call that neither failed nor was cut short. */
   protected abstract value(): T;
 
-  /** The names of the work that has not settled. */
+  /** Returns the names of the work that has not settled. */
   protected stragglers(): string[] {
     return this.scope.children().map((child) => child.label);
   }
 
-  /** What made it, as its caller wrote it. */
+  /** The name of the public function or class that made it. */
   protected abstract get kind(): string;
 
-  /** What it is called in messages. */
+  /** The name in messages. */
   get label(): string {
     const { name } = this.scope;
     return name === undefined ? this.kind : `${this.kind} ${JSON.stringify(name)}`;
   }
 
-  /** Gives away the values that nobody gets, because the call rejects. */
+  /** Discards the values that the caller does not receive, because the call rejects. */
   protected discard(): void {}
 
-  /** Why the work was aborted. */
+  /** The reason for which the work was aborted. */
   protected get abortReason(): unknown {
     return this.scope.reason;
   }
 
-  /** The error that the genuine failures make. */
+  /** Returns the error made of the genuine failures. */
   protected failure(failures: readonly unknown[]): unknown {
     return combineFailures(failures);
   }
 
-  /** The outcome when it was its own abort, and nothing from outside, that cut the work short. May throw. */
+  /** Returns the value of a call that only its own abort cut short, or throws its error. */
   protected ownAbort(): T {
     throw this.scope.reason;
   }
 
-  /** How many pieces of work have not settled. */
+  /** The number of pieces of work that have not settled. */
   get pending(): number {
     return this.#pending;
   }
@@ -172,19 +172,19 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     this.#pending++;
   }
 
-  /** One piece of work has settled. */
+  /** Called when one piece of work has settled. */
   end(): void {
     if (--this.#pending === 0) this.tryEnd();
   }
 
-  /** One piece of work has rejected: a genuine failure aborts the rest. */
+  /** Called when one piece of work has rejected. A genuine failure aborts the rest. */
   fail(error: unknown): void {
     if (isCancellationOf(error, this.scope)) this.cancelled = true;
     else this.record(error, true);
     this.end();
   }
 
-  /** Notes a genuine failure and, if asked to, aborts what is left because of it. */
+  /** Records a genuine failure and, if `abort` is true, aborts the rest because of it. */
   record(error: unknown, abort: boolean): void {
     if (this.state !== "open") return surface(error);
     (this.failures ??= []).push(error);
@@ -192,15 +192,15 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   }
 
   /**
-   * Aborts what is left because of a failure. Also where nothing else runs: what the signal was given to, such as the
-   * response to a request, may still be open.
+   * Aborts the rest because of a failure. It does so even if nothing else runs, because an object that was given the
+   * signal, such as the response to a request, may still be open.
    */
   protected abortBecauseOf(error: unknown): void {
     if (this.scope.aborted) return;
     this.scope.abort(new CancelledError(`${this.label} was aborted by a failure`, { cause: error }));
   }
 
-  /** Ends a call whose work has not begun, because it cannot. */
+  /** Ends a call whose work cannot begin. */
   refuse(error: unknown): Promise<never> {
     this.state = "ended";
     this.unwatch();
@@ -211,8 +211,8 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   /**
    * Runs the one function that is all of this call's work, and returns what the call returns.
    *
-   * Usually the call ends in the reaction to that function, which then settles the promise returned; one that
-   * has to wait for more, or may have to be left to stragglers, needs a promise of its own.
+   * Usually the call ends in the reaction to that function, whose promise is then the promise returned. A call that
+   * has to wait for more, or that may leave stragglers behind, needs a promise of its own.
    */
   runBody<A, B = undefined>(fn: (a: A, b: B) => unknown, a: A, b?: B): Promise<T> {
     this.begin();
@@ -227,7 +227,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
       try {
         return this.#reaction = value.then((value) => this.#endBody(value), (error) => this.#failBody(error));
       } catch {
-        // It only looks like a promise; `observe` says so once more.
+        // The value only looks like a promise; `observe` handles that below.
       }
     }
     const watch = () =>
@@ -235,7 +235,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
         this.bodyDone(value as never);
         this.end();
       }, (error) => this.fail(error));
-    // A thenable may be a task or a future, and awaiting it a wait of this scope.
+    // A thenable may be a task or a future; awaiting it must be a wait of this scope.
     if (mayBeThenable(value)) runInScope(this.scope, watch);
     else watch();
     return this.promise;
@@ -258,14 +258,14 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     return this.#outcome as T;
   }
 
-  /** Takes what the function of {@linkcode runBody} returned. */
+  /** Takes the result of the function of {@linkcode runBody}. */
   bodyDone(_value: never): void {}
 
   aborted(): void {
     this.startGrace();
   }
 
-  /** Bounds the wait for what has been aborted. Doing it twice does nothing. */
+  /** Starts the grace, which bounds the wait for aborted work. A second call has no effect. */
   protected startGrace(): void {
     if (
       this.#grace === Infinity || this.state !== "open" ||
@@ -293,7 +293,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     if (!this.#allSettled()) return;
     if (this.failures !== null && !scope.aborted) {
       this.abortBecauseOf(this.failures[0]);
-      // A listener may have begun something in a shield.
+      // A listener of the signal may have begun work in a shield.
       if (!this.#allSettled()) return;
     }
     const left = this.state === "left";
@@ -303,18 +303,18 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     if (!left) this.#conclude();
   }
 
-  // Children that nobody is left to end may end in this turn, and this call with them.
+  // Abandoned children may end in this turn, and this call with them, so `ended` is read after `settleChildren`.
   #allSettled(): boolean {
     return this.#pending === 0 && this.state !== "ended" && this.scope.settleChildren() && !this.scope.ended;
   }
 
-  /** The outcome rules: genuine failures, the outside's reason, its own abort, the value. */
+  /** Decides the outcome, in this order: genuine failures, the reason from outside, its own abort, the value. */
   #conclude(): void {
     const { scope } = this;
     let value: T;
     try {
       if (this.failures !== null) throw this.failure(this.failures);
-      // What is shielded was not cut short by the outside, aborted or not.
+      // An abort from outside does not cut shielded work short.
       const outside = this.cancelled && !scope.shielded ? outsideAbort(scope.parent!, this.#options?.signal) : null;
       if (outside !== null) return this.#settle("cancellation", outside.reason);
       value = this.cancelled ? this.ownAbort() : this.value();
@@ -329,7 +329,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     this.#outcome = outcome;
     if (as !== "value") this.discard();
     this.#keep?.();
-    // Cut short from outside it has not failed, and whoever began it may not be awaiting it yet.
+    // A call that was cut short from outside has not failed, and its caller may not be awaiting it yet.
     if (as === "cancellation") (this.#reaction ?? this.promise).catch(nothing);
   }
 
@@ -337,13 +337,15 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     return this.#options?.grace ?? Infinity;
   }
 
-  /** Stops listening to what could abort it. */
+  /** Detaches the call from the signal, and disarms the grace. */
   protected unwatch(): void {
     this.#link?.detach();
     if (this.#graceAlarm !== null) disarm(this.#graceAlarm);
   }
 
-  /** The grace is over: what still runs leaves the tree, stays cancelled, and nobody waits for it. */
+  /**
+   * Ends the grace: the work that still runs leaves the tree and stays cancelled, but nothing waits for it any more.
+   */
   #leave(): void {
     if (this.state !== "open") return;
     this.state = "left";

@@ -1,5 +1,5 @@
 /**
- * The checks that every public function makes before it has any effect, and the words they use.
+ * The checks of arguments that every public function makes before it has any effect, with the same error messages.
  *
  * @module
  */
@@ -10,7 +10,7 @@ function show(value: unknown): string {
   try {
     return describe(value);
   } catch {
-    // A proxy, or a getter: the message has to come all the same.
+    // A proxy or a getter threw; the error still needs a message.
     return `${typeof value === "function" ? "a function" : "an object"} that cannot be shown`;
   }
 }
@@ -21,13 +21,13 @@ function describe(value: unknown): string {
   if (Array.isArray(value)) return "an array";
   if (typeof value === "object" && value !== null) {
     const name = (value.constructor ?? null) === null ? "no prototype" : nameOf(value.constructor);
-    // A generator's constructor has no name.
+    // The constructor of a generator has no name.
     return `an object (${name || Object.prototype.toString.call(value).slice("[object ".length, -1)})`;
   }
   return typeof value === "bigint" ? `${value}n` : String(value);
 }
 
-/** A `TypeError` in the house form. */
+/** Returns a `TypeError` with a message in the house form. */
 export function wrongKind(
   action: string,
   param: string,
@@ -39,7 +39,7 @@ export function wrongKind(
   );
 }
 
-/** A `RangeError` in the house form. */
+/** Returns a `RangeError` with a message in the house form. */
 export function outOfRange(
   action: string,
   param: string,
@@ -62,7 +62,7 @@ export function checkFunction(
   }
 }
 
-/** Throws unless `value` is a number of ms: any but NaN, and zero or more where `param` is not a deadline. */
+/** Throws unless `value` is a number of ms: not NaN and, if `negative` is false, zero or more. */
 export function checkMs(
   action: string,
   param: string,
@@ -82,7 +82,7 @@ export function checkMs(
   }
 }
 
-/** Throws unless `value` is a whole number of at least `least`, or `Infinity` where allowed. */
+/** Throws unless `value` is a whole number of at least `least`, or `Infinity` if `infinite` is true. */
 export function checkCount(
   action: string,
   param: string,
@@ -115,7 +115,7 @@ export function checkFlag(action: string, param: string, value: unknown): void {
 /** Throws unless `value` is absent or an `AbortSignal`. */
 export function checkSignal(action: string, value: unknown): void {
   if (value === undefined || value instanceof AbortSignal) return;
-  // Signals of another realm or of a polyfill will do.
+  // Signals of another realm or of a polyfill are accepted.
   const { aborted, addEventListener } = Object(value) as Partial<AbortSignal>;
   if (typeof aborted === "boolean" && typeof addEventListener === "function") {
     return;
@@ -131,8 +131,8 @@ export function checkOptions(action: string, value: unknown): void {
 }
 
 /**
- * The options as a record of our own, so that each is read once and before any effect: a getter may throw, and the
- * caller may change its object.
+ * Copies the options into a new record, so that each is read once and before any effect: a getter may throw, and the
+ * caller may change its object later.
  */
 export function readOptions<T extends object>(
   action: string,
@@ -146,7 +146,7 @@ export function readOptions<T extends object>(
   return own as T;
 }
 
-/** Throws what is wrong with the options that every wait takes, and returns the signal: it is read once. */
+/** Checks the options that every wait takes, and returns the signal, which is read only once. */
 export function checkWait(
   action: string,
   options: { readonly signal?: AbortSignal | undefined } | undefined,
@@ -158,7 +158,7 @@ export function checkWait(
   return signal;
 }
 
-/** An instant in epoch ms. */
+/** Returns `value`, a number or a `Date`, as an instant in epoch ms. Throws unless it is valid. */
 export function checkInstant(
   action: string,
   param: string,
@@ -174,7 +174,7 @@ export function checkInstant(
   return at;
 }
 
-/** Whether awaiting `value` means more than taking it. */
+/** Returns whether `value` is a thenable. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return ((typeof value === "object" && value !== null) ||
     typeof value === "function") &&

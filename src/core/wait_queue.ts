@@ -1,15 +1,15 @@
 /**
  * The one place where anything waits.
  *
- * A {@linkcode Claim} is one wait: a promise, and what may end it. It stands in a queue through a
- * {@linkcode WaitNode}; a wait on one of several things has one claim and a node in each queue.
+ * A {@linkcode Claim} is one wait: a promise, and all that may end it. A {@linkcode WaitNode} is its place in a queue;
+ * a wait for one of several things has one claim, with a node in each queue.
  *
  * ```text
  *            grant, fail            cancel (scope, signal)
  * queued ───────────────► granted   queued ───────────────► cancelled
  * ```
  *
- * Whichever comes first in the same turn counts; the other finds the claim no longer queued.
+ * If both come in the same turn, the first one counts; the other one finds that the claim is no longer queued.
  *
  * @module
  */
@@ -23,18 +23,18 @@ import { Link } from "./link.ts";
 import { Cancellable, type Scope } from "./scope.ts";
 import { checkWait } from "./validate.ts";
 
-/** Where a node may stand: a {@linkcode WaitQueue}, or something else that has to hear when a wait is over. */
+/** The home of a node: a {@linkcode WaitQueue}, or another object that must be notified when a wait is over. */
 export interface Waitable<P> {
-  /** Forgets `node`, whose claim is no longer queued. */
+  /** Removes `node`, whose claim is no longer queued. */
   remove(node: WaitNode<P>, cancelled: boolean): void;
 }
 
 /** One place in one queue. */
 export class WaitNode<P = unknown> extends Link {
   readonly claim: Claim<unknown>;
-  /** What its queue has to know of it: the weight asked for, the value offered. */
+  /** The data of the queue, such as the requested weight or the offered value. */
   readonly payload: P;
-  /** Where it stands. */
+  /** The queue that this node is in. */
   home: Waitable<P> | null = null;
   /** The next node of the same claim. */
   sibling: WaitNode | null = null;
@@ -46,7 +46,7 @@ export class WaitNode<P = unknown> extends Link {
   }
 }
 
-/** How a claim's promise is settled. */
+/** The function that settles the promise of a claim. */
 export type Settle = (
   claim: Claim<unknown>,
   outcome: "resolve" | "reject",
@@ -56,8 +56,7 @@ export type Settle = (
 let settleClaim: Settle | null = null;
 
 /**
- * Replaces the function through which every wait is settled; `null` restores the direct one.
- * For tests that explore interleavings.
+ * Replaces the function that settles every wait; `null` restores the direct one. For tests that explore interleavings.
  */
 export function setSettle(settle: Settle | null): void {
   settleClaim = settle;
@@ -94,22 +93,21 @@ export class Claim<T> extends Cancellable {
     }
   }
 
-  /** Whether its scope or signal is aborted, though its turn to be rejected has not come yet. */
+  /** Whether its scope or signal is aborted, even if the abort has not rejected this wait yet. */
   get doomed(): boolean {
     return this.#scope.aborted || (this.#signal !== undefined && abortOf(this.#signal) !== null);
   }
 
-  /** Cancels a doomed wait now. */
+  /** Cancels a doomed wait now, before the abort gets to it. */
   expel(): void {
     this.cancel(this.#signal === undefined ? undefined : abortOf(this.#signal)?.reason);
   }
 
-  /** Its scope has ended and `heir`, an ancestor, takes it over. */
   override moveTo(heir: Scope): void {
     this.#scope = heir;
   }
 
-  /** Makes a node of this claim, to be put into a queue. */
+  /** Makes a node of this claim for a queue. */
   node<P>(payload: P): WaitNode<P> {
     const node = new WaitNode(this as unknown as Claim<unknown>, payload);
     node.sibling = this.#node;
@@ -117,7 +115,7 @@ export class Claim<T> extends Cancellable {
     return node;
   }
 
-  /** Hands `value` over. False when the wait is already over: then the caller keeps the value. */
+  /** Hands `value` to the waiter. Returns false if the wait is already over; the caller then keeps the value. */
   grant(value: T): boolean {
     if (!this.#end("granted")) return false;
     this.#leaveQueues();
@@ -126,14 +124,14 @@ export class Claim<T> extends Cancellable {
     return true;
   }
 
-  /** Ends the wait with a failure of what was waited for. */
+  /** Rejects the wait with a failure of its subject. Returns false if the wait is already over. */
   fail(error: unknown): boolean {
     return this.#rejectAs("granted", error);
   }
 
   /**
-   * Ends the wait because of its scope or signal, whose reason wins over the one given. That is no failure, so it never
-   * becomes an unhandled rejection.
+   * Rejects the wait because its scope or signal is aborted. The reason of the scope takes precedence over `reason`. A
+   * cancellation is no failure, so it never becomes an unhandled rejection.
    */
   override cancel(reason: unknown): void {
     if (this.#rejectAs("cancelled", this.#scope.aborted ? this.#scope.reason : reason)) this.promise.catch(nothing);
@@ -143,12 +141,12 @@ export class Claim<T> extends Cancellable {
     if (!this.#end(state)) return false;
     if (settleClaim === null) this.reject(error);
     else settleClaim(this as unknown as Claim<unknown>, "reject", error);
-    // Only now, so that those whom a queue then expels or admits come after it.
+    // After the settling, so that the waiters that a queue then expels or admits settle later than this one.
     this.#leaveQueues();
     return true;
   }
 
-  /** Lets nothing else end the wait. False when it is already over. */
+  /** Marks the wait as over, so that nothing else can end it. Returns false if it is over already. */
   #end(state: "granted" | "cancelled"): boolean {
     if (this.state !== "queued") return false;
     this.state = state;
@@ -176,17 +174,17 @@ export class WaitQueue<P = unknown> implements Waitable<P> {
   readonly #onCancel: (() => void) | null;
   #size = 0;
 
-  /** @param onCancel Called after a wait left by cancellation, when the queue has to look at its head again. */
+  /** @param onCancel Called after a cancelled wait has left the queue, whose head may have changed. */
   constructor(onCancel: (() => void) | null = null) {
     this.#onCancel = onCancel;
   }
 
-  /** How many wait. */
+  /** The number of waiters. */
   get size(): number {
     return this.#size;
   }
 
-  /** Puts a node at the end, unless its wait is over already. */
+  /** Adds a node at the end, unless its wait is over already. */
   push(node: WaitNode<P>): void {
     if (node.claim.state !== "queued") return;
     node.home = this;
@@ -194,21 +192,22 @@ export class WaitQueue<P = unknown> implements Waitable<P> {
     this.#size++;
   }
 
-  /** The longest waiting one that can still be handed something. */
+  /** Returns the longest-waiting node that can still be granted, or `null`. Expels the doomed nodes before it. */
   head(): WaitNode<P> | null {
     for (;;) {
       const node = this.#anchor.next;
       if (node === this.#anchor) return null;
       const { claim } = node as WaitNode<P>;
       if (!claim.doomed) return node as WaitNode<P>;
-      // Something was released between an abort and its arrival here. Cancelled waiters must take nothing.
+      // Something was released after an abort has begun but before it has reached this wait. Cancelled waiters must
+      // take nothing.
       (node as WaitNode<P>).home = null;
       this.remove(node as WaitNode<P>, false);
       claim.expel();
     }
   }
 
-  /** Cancels those who are doomed, and tells how many can still be handed something. Takes a look at each. */
+  /** Cancels the doomed waits, and returns the number of the others. It examines every node. */
   prune(): number {
     const doomed: Claim<unknown>[] = [];
     for (let at = this.#anchor.next; at !== this.#anchor; at = at.next) {
@@ -219,7 +218,7 @@ export class WaitQueue<P = unknown> implements Waitable<P> {
     return this.#size;
   }
 
-  /** Fails those of a payload that `test` holds of. Takes a look at each. */
+  /** Fails the waits whose payload passes `test`. It examines every node. */
   failWhere(test: (payload: P) => boolean, error: (payload: P) => unknown): void {
     const failed: WaitNode<P>[] = [];
     for (let at = this.#anchor.next; at !== this.#anchor; at = at.next) {
@@ -231,7 +230,7 @@ export class WaitQueue<P = unknown> implements Waitable<P> {
     }
   }
 
-  /** Takes a node out. */
+  /** Removes a node. */
   remove(node: WaitNode<P>, cancelled: boolean): void {
     node.unlink();
     this.#size--;
@@ -253,15 +252,15 @@ export class WaitQueue<P = unknown> implements Waitable<P> {
   }
 }
 
-/** What every wait takes. */
+/** Options of every wait. */
 export interface WaitOptions {
-  /** Ends the wait with the signal's reason. */
+  /** Rejects the wait with its reason when it is aborted. */
   signal?: AbortSignal | undefined;
 }
 
 /**
- * The check that every wait begins with: the promise to return when the wait may not begin, because its
- * scope or signal is aborted. It allocates nothing otherwise.
+ * Makes the check that every wait begins with. If its scope or signal is aborted, the wait must not begin, and this
+ * returns the rejected promise to return instead. Otherwise it returns `null` and allocates nothing.
  */
 export function refusal(
   scope: Scope,
@@ -274,7 +273,7 @@ export function refusal(
   return abort === null ? null : cancelledPromise(abort.reason);
 }
 
-/** Checks the options of a wait and begins it in the ambient scope; or returns why it may not begin. Never throws. */
+/** Checks the options of a wait and begins it in the ambient scope, or returns a rejected promise. Never throws. */
 export function beginWait<T>(
   action: string,
   options: WaitOptions | undefined,
@@ -289,7 +288,7 @@ export function beginWait<T>(
   }
 }
 
-/** Begins a wait at the end of `queue`, in the ambient scope. The caller has asked {@linkcode refusal}. */
+/** Begins a wait at the end of `queue`, in `scope`. The caller has called {@linkcode refusal}. */
 export function enqueue<T, P>(
   queue: WaitQueue<P>,
   payload: P,
@@ -302,8 +301,8 @@ export function enqueue<T, P>(
 }
 
 /**
- * `work`, an async function that waits, as a wait: rejected by an abort of its scope or signal it is no unhandled
- * rejection, because that is no failure.
+ * Turns `work`, the promise of an async function that waits, into a wait: a rejection by an abort of its scope or
+ * signal is marked as handled, because a cancellation is no failure.
  */
 export function asWait<T>(scope: Scope, signal: AbortSignal | undefined, work: Promise<T>): Promise<T> {
   const promise = new Promise<T>((resolve, reject) =>
@@ -316,7 +315,7 @@ export function asWait<T>(scope: Scope, signal: AbortSignal | undefined, work: P
 }
 
 function isCutShort(error: unknown, scope: Scope, signal: AbortSignal | undefined): boolean {
-  // Its scope may have ended since it was aborted, and the wait belongs to another one since then.
+  // The scope may have ended; then the wait belongs to an ancestor, which may be the aborted one.
   return isCancellationOf(error, scope) || isCancellationOf(error, openScope(scope)) ||
     (signal !== undefined && abortOf(signal)?.reason === error);
 }
