@@ -49,9 +49,7 @@ export interface GatherOptions extends StructuredOptions, DiscardOptions {
 export type Gathered<T> = { -readonly [K in keyof T]: EntryResult<T[K]> };
 
 /** The settled results of a tuple, array or record of entries, in its shape. */
-export type GatheredSettled<T> = {
-  -readonly [K in keyof T]: PromiseSettledResult<EntryResult<T[K]>>;
-};
+export type GatheredSettled<T> = { -readonly [K in keyof T]: PromiseSettledResult<EntryResult<T[K]>> };
 
 class GatherCall extends StructuredCall<unknown> {
   readonly #entries: EntryList;
@@ -63,11 +61,7 @@ class GatherCall extends StructuredCall<unknown> {
   readonly #running: Set<number> | null;
   #next = 0;
 
-  constructor(
-    outer: Scope,
-    entries: EntryList,
-    options: GatherOptions | undefined,
-  ) {
+  constructor(outer: Scope, entries: EntryList, options: GatherOptions | undefined) {
     super(outer, options);
     this.#entries = entries;
     this.#options = options;
@@ -287,23 +281,17 @@ export function gather<E extends Entry<unknown>>(
   options: GatherOptions,
 ): Promise<EntryResult<E>[] | PromiseSettledResult<EntryResult<E>>[]>;
 /** With a record. */
-export function gather<
-  const T extends Readonly<Record<string, Entry<unknown>>>,
->(
+export function gather<const T extends Readonly<Record<string, Entry<unknown>>>>(
   entries: T,
   options?: GatherOptions & { settled?: false | undefined },
 ): Promise<Gathered<T>>;
 /** With a record and `settled: true`. */
-export function gather<
-  const T extends Readonly<Record<string, Entry<unknown>>>,
->(
+export function gather<const T extends Readonly<Record<string, Entry<unknown>>>>(
   entries: T,
   options: GatherOptions & { settled: true },
 ): Promise<GatheredSettled<T>>;
 /** With a record and `settled` known only at run time. */
-export function gather<
-  const T extends Readonly<Record<string, Entry<unknown>>>,
->(
+export function gather<const T extends Readonly<Record<string, Entry<unknown>>>>(
   entries: T,
   options: GatherOptions,
 ): Promise<Gathered<T> | GatheredSettled<T>>;

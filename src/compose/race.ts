@@ -39,12 +39,7 @@ class RaceCall extends StructuredCall<unknown> {
   #winner: Winner | null = null;
   #reason: CancelledError | null = null;
 
-  constructor(
-    kind: "race" | "firstSuccess",
-    outer: Scope,
-    entries: EntryList,
-    options: RaceOptions | undefined,
-  ) {
+  constructor(kind: "race" | "firstSuccess", outer: Scope, entries: EntryList, options: RaceOptions | undefined) {
     super(outer, options);
     this.#kind = kind;
     this.#entries = entries;
@@ -173,11 +168,7 @@ class RaceCall extends StructuredCall<unknown> {
   }
 }
 
-function start(
-  kind: "race" | "firstSuccess",
-  entries: unknown,
-  options: RaceOptions | undefined,
-): Promise<unknown> {
+function start(kind: "race" | "firstSuccess", entries: unknown, options: RaceOptions | undefined): Promise<unknown> {
   const action = kind === "race" ? "race" : "find the first success";
   try {
     const own = checkCombinator(action, options);

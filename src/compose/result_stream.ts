@@ -123,11 +123,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   #handle: WeakRef<object> | null = null;
   #place: Scope | null = null;
 
-  constructor(
-    outer: Scope,
-    plan: StreamPlan<I, R>,
-    options: (StructuredOptions & DiscardOptions) | undefined,
-  ) {
+  constructor(outer: Scope, plan: StreamPlan<I, R>, options: (StructuredOptions & DiscardOptions) | undefined) {
     super(outer, options, { abandonable: true });
     this.#outer = outer;
     this.#plan = plan;
@@ -135,10 +131,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     this.#source = new StreamSource<I>(this, plan.kind, plan.open);
     // Counts the source as pending until it is closed.
     this.begin();
-    this.promise.then(
-      () => this.#finish("done"),
-      (error) => this.#finish({ error }),
-    );
+    this.promise.then(() => this.#finish("done"), (error) => this.#finish({ error }));
   }
 
   protected override get kind(): string {
@@ -181,9 +174,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     this.#loss = null;
     this.#drop();
     if (this.#outcome === null) {
-      this.scope.abort(
-        new CancelledError(`${this.label} was abandoned before its end`),
-      );
+      this.scope.abort(new CancelledError(`${this.label} was abandoned before its end`));
       await this.promise.catch(() => {});
     } else this.#abandon();
   }
@@ -225,8 +216,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
 
   /** The number of items that are in flight or wait to be read. */
   get #taken(): number {
-    return this.#slots.size +
-      (this.#plan.ordered ? 0 : this.#inFlight);
+    return this.#slots.size + (this.#plan.ordered ? 0 : this.#inFlight);
   }
 
   /** Takes items from the source while there is room. Runs in the stream's async context. */
@@ -318,11 +308,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   }
 
   #deliver(): void {
-    for (
-      let reader = this.#readers.head();
-      reader !== null;
-      reader = this.#readers.head()
-    ) {
+    for (let reader = this.#readers.head(); reader !== null; reader = this.#readers.head()) {
       const slot = this.#slots.first;
       if (slot?.state !== "ready") return;
       reader.claim.grant(this.#shift());
@@ -370,11 +356,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     if (gap !== -1) this.#drop(gap);
     if (this.#stopped) this.#abandon();
     else this.#deliver();
-    for (
-      let reader = this.#readers.head();
-      reader !== null;
-      reader = this.#readers.head()
-    ) {
+    for (let reader = this.#readers.head(); reader !== null; reader = this.#readers.head()) {
       const end = this.#takeEnd();
       if (end !== null) {
         reader.claim.fail(end.error);
@@ -416,11 +398,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
       return;
     }
     this.#place = new Scope(this.#outer, this.label, true, true);
-    this.#place.keeper = {
-      aborted() {},
-      childless() {},
-      abandoned: () => this.#abandonUnread(),
-    };
+    this.#place.keeper = { aborted() {}, childless() {}, abandoned: () => this.#abandonUnread() };
   }
 
   #releasePlace(): void {

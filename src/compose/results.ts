@@ -58,14 +58,11 @@ export class Results<R> implements AsyncIterableIterator<R, undefined, unknown> 
   }
 
   static {
-    attachAsyncDispose(
-      Results.prototype,
-      async function (this: Results<unknown>): Promise<void> {
-        await this.#stream.stop();
-        const failure = this.#stream.takeFailure();
-        if (failure !== null) throw failure.error;
-      },
-    );
+    attachAsyncDispose(Results.prototype, async function (this: Results<unknown>): Promise<void> {
+      await this.#stream.stop();
+      const failure = this.#stream.takeFailure();
+      if (failure !== null) throw failure.error;
+    });
   }
 }
 

@@ -217,8 +217,7 @@ export class StreamSource<I> {
   #close(): void {
     const iterator = this.#iterator;
     if (
-      this.#state === "closing" || this.#state === "closed" ||
-      (this.#state === "pulling" && isAsyncGenerator(iterator))
+      this.#state === "closing" || this.#state === "closed" || (this.#state === "pulling" && isAsyncGenerator(iterator))
     ) return;
     this.#state = "closing";
     let closed: unknown;

@@ -44,11 +44,7 @@ export interface WaitResult<P> {
   readonly pending: Set<P>;
 }
 
-const RETURN_WHEN: readonly unknown[] = [
-  "allCompleted",
-  "firstCompleted",
-  "firstException",
-];
+const RETURN_WHEN: readonly unknown[] = ["allCompleted", "firstCompleted", "firstException"];
 
 /** The home of the caller's wait. When that wait is over, it ends the waits for the individual promises. */
 class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, Sleeper {
@@ -58,11 +54,7 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
   readonly #returnWhen: ReturnWhen;
   #waits: Claim<unknown>[] = [];
 
-  constructor(
-    promises: ReadonlySet<P>,
-    claim: Claim<WaitResult<P>>,
-    returnWhen: ReturnWhen,
-  ) {
+  constructor(promises: ReadonlySet<P>, claim: Claim<WaitResult<P>>, returnWhen: ReturnWhen) {
     this.#promises = promises;
     this.#claim = claim;
     this.#returnWhen = returnWhen;
@@ -175,10 +167,7 @@ export function wait<P extends PromiseLike<unknown>>(
 }
 
 function readPromises<P>(promises: Iterable<P>): Set<P> {
-  if (
-    typeof Object(promises)[Symbol.iterator] !== "function" ||
-    typeof promises === "string"
-  ) {
+  if (typeof Object(promises)[Symbol.iterator] !== "function" || typeof promises === "string") {
     throw wrongKind("wait", "promises", "an iterable of promises", promises);
   }
   const list = [...promises];

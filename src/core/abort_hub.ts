@@ -86,9 +86,6 @@ class AbortHub {
 const hubs = new WeakMap<AbortSignal, AbortHub>();
 
 /** Aborts `target` with `signal`, in O(1). The caller has checked that it is not aborted yet. Throws what the signal throws. */
-export function attachToSignal(
-  signal: AbortSignal,
-  target: Cancellable | Scope,
-): AbortLink {
+export function attachToSignal(signal: AbortSignal, target: Cancellable | Scope): AbortLink {
   return (hubs.get(signal) ?? new AbortHub(signal)).add(target);
 }

@@ -10,22 +10,11 @@ export function attachDispose(prototype: object, release: () => void): void {
 }
 
 /** Makes `await using` call `release`. */
-export function attachAsyncDispose(
-  prototype: object,
-  release: () => Promise<void>,
-): void {
+export function attachAsyncDispose(prototype: object, release: () => Promise<void>): void {
   attach(prototype, Symbol.asyncDispose, release);
 }
 
-function attach(
-  prototype: object,
-  symbol: symbol | undefined,
-  value: () => unknown,
-): void {
+function attach(prototype: object, symbol: symbol | undefined, value: () => unknown): void {
   if (symbol === undefined) return;
-  Object.defineProperty(prototype, symbol, {
-    value,
-    configurable: true,
-    writable: true,
-  });
+  Object.defineProperty(prototype, symbol, { value, configurable: true, writable: true });
 }

@@ -78,10 +78,7 @@ export class CancelledError extends DOMException {
    * @param message Names the cancelled operation, or says why it was cancelled.
    * @param options The cause.
    */
-  constructor(
-    message = "The operation was cancelled",
-    options: ErrorCause = {},
-  ) {
+  constructor(message = "The operation was cancelled", options: ErrorCause = {}) {
     super(withCause(message, options), "AbortError");
     if (options.cause !== undefined) setCause(this, options.cause);
   }
@@ -138,10 +135,7 @@ export class InvalidStateError extends DOMException {
    * @param message Says what cannot be done, and why.
    * @param options The cause.
    */
-  constructor(
-    message = "The object is in an invalid state",
-    options: ErrorCause = {},
-  ) {
+  constructor(message = "The object is in an invalid state", options: ErrorCause = {}) {
     super(withCause(message, options), "InvalidStateError");
     if (options.cause !== undefined) setCause(this, options.cause);
   }

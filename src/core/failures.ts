@@ -12,8 +12,9 @@ const MOST_LOOKS = 500_000;
 
 /** The prototypes of the errors that stay a cancellation when they wrap one. */
 const BUILT_IN: ReadonlySet<unknown> = new Set(
-  [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, DOMException]
-    .map((type) => type.prototype),
+  [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, DOMException].map((type) =>
+    type.prototype
+  ),
 );
 
 // The errors that calls have made from their failures. Each is a failure, so its parts need no second check on its way
@@ -120,11 +121,7 @@ export function giveCause(error: unknown, cause: unknown): void {
 
 /** Sets `cause` as the platform does, not enumerable, if the error allows it. */
 export function setCause(error: object, cause: unknown): void {
-  Reflect.defineProperty(error, "cause", {
-    value: cause,
-    configurable: true,
-    writable: true,
-  });
+  Reflect.defineProperty(error, "cause", { value: cause, configurable: true, writable: true });
 }
 
 /** Returns the error with which a call rejects: a single failure unchanged, otherwise an aggregate, in their order. */

@@ -32,11 +32,7 @@ export function adopt<T>(value: T | PromiseLike<T>): Promise<T> {
 }
 
 /** Calls `ok` with the result of `value`, or `no` with its error, once. Neither may throw. */
-export function observe<T>(
-  value: T | PromiseLike<T>,
-  ok: (value: T) => void,
-  no: (error: unknown) => void,
-): void {
+export function observe<T>(value: T | PromiseLike<T>, ok: (value: T) => void, no: (error: unknown) => void): void {
   try {
     // Fast path: every child of a combinator comes through here.
     if (value instanceof NativePromise && value.then === nativeThen) return void value.then(ok, no);
@@ -47,11 +43,7 @@ export function observe<T>(
   else ok(value as T);
 }
 
-function observeThenable<T>(
-  value: T | PromiseLike<T>,
-  ok: (value: T) => void,
-  no: (error: unknown) => void,
-): void {
+function observeThenable<T>(value: T | PromiseLike<T>, ok: (value: T) => void, no: (error: unknown) => void): void {
   adopt(value).then(ok, no);
 }
 

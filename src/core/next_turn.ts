@@ -55,10 +55,7 @@ export function inNextTurn(fn: () => void): void {
  * Makes `error` an unhandled rejection in the next turn, unless `taken` returns true by then. It is for failures that
  * no caller can receive.
  */
-export function surface(
-  error: unknown,
-  taken: () => boolean = () => false,
-): void {
+export function surface(error: unknown, taken: () => boolean = () => false): void {
   inNextTurn(() => {
     if (taken()) return;
     void Promise.reject(error);

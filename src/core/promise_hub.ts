@@ -28,11 +28,7 @@ function hubOf(promise: PromiseLike<unknown>): WaitQueue<null> {
   // reaction keeps nothing of that context, because the promise may live as long as the program.
   const adopted = adopt(promise);
   runOutside(() =>
-    observe(
-      adopted,
-      (value) => settled(() => queue.grantAll(value)),
-      (error) => settled(() => queue.failAll(error)),
-    )
+    observe(adopted, (value) => settled(() => queue.grantAll(value)), (error) => settled(() => queue.failAll(error)))
   );
   return queue;
 }
@@ -43,11 +39,7 @@ export function observeForeign(promise: PromiseLike<unknown>): void {
 }
 
 /** Begins a wait for `promise`. The wait neither aborts the promise nor keeps it alive. */
-export function awaitForeign<T>(
-  promise: PromiseLike<T>,
-  scope: Scope,
-  signal?: AbortSignal,
-): Claim<T> {
+export function awaitForeign<T>(promise: PromiseLike<T>, scope: Scope, signal?: AbortSignal): Claim<T> {
   const claim = new Claim<T>(scope, signal);
   hubOf(promise).push(claim.node(null));
   return claim;

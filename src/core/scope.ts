@@ -92,12 +92,7 @@ export class Scope extends Link {
    * @param shielded Whether the parent's abort does not reach this scope.
    * @param abandonable Whether its code may never end it. Once only such children are left, the parent notifies them.
    */
-  constructor(
-    parent: Scope | null,
-    name?: string,
-    shielded = false,
-    abandonable = false,
-  ) {
+  constructor(parent: Scope | null, name?: string, shielded = false, abandonable = false) {
     super();
     this.parent = parent;
     this.name = name;
@@ -306,11 +301,7 @@ function cancelWait(wait: Cancellable, reason: unknown): void {
 }
 
 /** Aborts several scopes and `waits` together: all scopes are marked before any wait is rejected. */
-export function abortAll(
-  scopes: Iterable<Scope>,
-  reason: unknown,
-  waits: Iterable<Cancellable> = [],
-): void {
+export function abortAll(scopes: Iterable<Scope>, reason: unknown, waits: Iterable<Cancellable> = []): void {
   const marked: Scope[] = [];
   for (const scope of scopes) scope.mark({ reason, root: scope }, marked);
   // `marked` grows while it is walked, so a deep tree needs no deep stack.

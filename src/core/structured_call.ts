@@ -61,10 +61,7 @@ export function checkStructured<O extends StructuredOptions>(
 }
 
 /** Returns the abort from outside a call that is about to begin, or `null`. An aborted call must not begin. */
-export function outsideAbort(
-  scope: Scope,
-  signal: AbortSignal | undefined,
-): { reason: unknown } | null {
+export function outsideAbort(scope: Scope, signal: AbortSignal | undefined): { reason: unknown } | null {
   if (scope.aborted) return scope;
   return signal === undefined ? null : abortOf(signal);
 }
@@ -267,10 +264,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
 
   /** Starts the grace, which bounds the wait for aborted work. A second call has no effect. */
   protected startGrace(): void {
-    if (
-      this.#grace === Infinity || this.state !== "open" ||
-      this.#graceAlarm !== null
-    ) return;
+    if (this.#grace === Infinity || this.state !== "open" || this.#graceAlarm !== null) return;
     this.#graceAlarm = arm({ ring: () => this.#leave() }, this.#grace);
   }
 

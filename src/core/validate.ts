@@ -28,81 +28,39 @@ function describe(value: unknown): string {
 }
 
 /** Returns a `TypeError` with a message in the house form. */
-export function wrongKind(
-  action: string,
-  param: string,
-  rule: string,
-  value: unknown,
-): TypeError {
-  return new TypeError(
-    `Cannot ${action}: "${param}" must be ${rule}, received ${show(value)}`,
-  );
+export function wrongKind(action: string, param: string, rule: string, value: unknown): TypeError {
+  return new TypeError(`Cannot ${action}: "${param}" must be ${rule}, received ${show(value)}`);
 }
 
 /** Returns a `RangeError` with a message in the house form. */
-export function outOfRange(
-  action: string,
-  param: string,
-  rule: string,
-  value: unknown,
-): RangeError {
-  return new RangeError(
-    `Cannot ${action}: "${param}" must be ${rule}, received ${show(value)}`,
-  );
+export function outOfRange(action: string, param: string, rule: string, value: unknown): RangeError {
+  return new RangeError(`Cannot ${action}: "${param}" must be ${rule}, received ${show(value)}`);
 }
 
 /** Throws unless `value` is a function. */
-export function checkFunction(
-  action: string,
-  param: string,
-  value: unknown,
-): void {
+export function checkFunction(action: string, param: string, value: unknown): void {
   if (typeof value !== "function") {
     throw wrongKind(action, param, "a function", value);
   }
 }
 
 /** Throws unless `value` is a number of ms: not NaN and, if `negative` is false, zero or more. */
-export function checkMs(
-  action: string,
-  param: string,
-  value: unknown,
-  negative = true,
-): void {
+export function checkMs(action: string, param: string, value: unknown, negative = true): void {
   if (typeof value !== "number") {
     throw wrongKind(action, param, "a number of milliseconds", value);
   }
   if (Number.isNaN(value) || (!negative && value < 0)) {
-    throw outOfRange(
-      action,
-      param,
-      negative ? "a number other than NaN" : "zero or more",
-      value,
-    );
+    throw outOfRange(action, param, negative ? "a number other than NaN" : "zero or more", value);
   }
 }
 
 /** Throws unless `value` is a whole number of at least `least`, or `Infinity` if `infinite` is true. */
-export function checkCount(
-  action: string,
-  param: string,
-  value: unknown,
-  least: number,
-  infinite: boolean,
-): void {
+export function checkCount(action: string, param: string, value: unknown, least: number, infinite: boolean): void {
   if (typeof value !== "number") {
     throw wrongKind(action, param, "a number", value);
   }
-  if (
-    (infinite && value === Infinity) ||
-    (Number.isSafeInteger(value) && value >= least)
-  ) return;
-  throw outOfRange(
-    action,
-    param,
-    `a whole number of at least ${least}${infinite ? " or Infinity" : ""}`,
-    value,
-  );
+  if ((infinite && value === Infinity) || (Number.isSafeInteger(value) && value >= least)) return;
+  throw outOfRange(action, param, `a whole number of at least ${least}${infinite ? " or Infinity" : ""}`, value);
 }
 
 /** Throws unless `value` is absent or a boolean. */
@@ -159,11 +117,7 @@ export function checkWait(
 }
 
 /** Returns `value`, a number or a `Date`, as an instant in epoch ms. Throws unless it is valid. */
-export function checkInstant(
-  action: string,
-  param: string,
-  value: unknown,
-): number {
+export function checkInstant(action: string, param: string, value: unknown): number {
   const at = value instanceof Date ? value.getTime() : value;
   if (typeof at !== "number") {
     throw wrongKind(action, param, "epoch milliseconds or a Date", value);
@@ -176,7 +130,6 @@ export function checkInstant(
 
 /** Returns whether `value` is a thenable. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return ((typeof value === "object" && value !== null) ||
-    typeof value === "function") &&
+  return ((typeof value === "object" && value !== null) || typeof value === "function") &&
     typeof (value as { then?: unknown }).then === "function";
 }

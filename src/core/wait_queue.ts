@@ -47,11 +47,7 @@ export class WaitNode<P = unknown> extends Link {
 }
 
 /** The function that settles the promise of a claim. */
-export type Settle = (
-  claim: Claim<unknown>,
-  outcome: "resolve" | "reject",
-  value: unknown,
-) => void;
+export type Settle = (claim: Claim<unknown>, outcome: "resolve" | "reject", value: unknown) => void;
 
 let settleClaim: Settle | null = null;
 
@@ -262,10 +258,7 @@ export interface WaitOptions {
  * Makes the check that every wait begins with. If its scope or signal is aborted, the wait must not begin, and this
  * returns the rejected promise to return instead. Otherwise it returns `null` and allocates nothing.
  */
-export function refusal(
-  scope: Scope,
-  signal?: AbortSignal,
-): Promise<never> | null {
+export function refusal(scope: Scope, signal?: AbortSignal): Promise<never> | null {
   lookAtClock();
   if (scope.aborted) return cancelledPromise(scope.reason);
   if (signal === undefined) return null;
@@ -289,12 +282,7 @@ export function beginWait<T>(
 }
 
 /** Begins a wait at the end of `queue`, in `scope`. The caller has called {@linkcode refusal}. */
-export function enqueue<T, P>(
-  queue: WaitQueue<P>,
-  payload: P,
-  scope: Scope,
-  signal?: AbortSignal,
-): Promise<T> {
+export function enqueue<T, P>(queue: WaitQueue<P>, payload: P, scope: Scope, signal?: AbortSignal): Promise<T> {
   const claim = new Claim<T>(scope, signal);
   queue.push(claim.node(payload));
   return claim.promise;

@@ -100,10 +100,7 @@ export class Condition {
    *
    * @see asyncio.Condition.wait_for of Python 3.14: in this package, waitFor waits for a promise.
    */
-  waitUntil<T>(
-    predicate: () => T,
-    options?: WaitOptions,
-  ): Promise<Exclude<T, false | 0 | 0n | "" | null | undefined>> {
+  waitUntil<T>(predicate: () => T, options?: WaitOptions): Promise<Exclude<T, false | 0 | 0n | "" | null | undefined>> {
     try {
       checkFunction("wait for condition", "predicate", predicate);
       const signal = checkWait("wait for condition", options);

@@ -271,10 +271,7 @@ export class Semaphore {
     checkCount("resize Semaphore", "permits", permits, 0, true);
     this.#capacity = permits;
     // Rejects them as a new request would be: left in the queue, they would block all waiters behind them for ever.
-    this.#queue.failWhere(
-      (weight) => weight > 1 && weight > permits,
-      (weight) => this.#tooHeavy(weight),
-    );
+    this.#queue.failWhere((weight) => weight > 1 && weight > permits, (weight) => this.#tooHeavy(weight));
     this.#admit();
   }
 
@@ -312,20 +309,14 @@ export class Semaphore {
 
   #release(weight: number): void {
     if (weight > this.#used) {
-      throw new InvalidStateError(
-        `Cannot release permit: only ${this.#used} in use, received ${weight}`,
-      );
+      throw new InvalidStateError(`Cannot release permit: only ${this.#used} in use, received ${weight}`);
     }
     this.#used -= weight;
     if (this.#queue.size > 0) this.#admit();
   }
 
   #admit(): void {
-    for (
-      let node = this.#queue.head();
-      node !== null;
-      node = this.#queue.head()
-    ) {
+    for (let node = this.#queue.head(); node !== null; node = this.#queue.head()) {
       if (this.#used + node.payload > this.#capacity) return;
       node.claim.grant(this.#take(node.payload));
     }

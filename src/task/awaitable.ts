@@ -226,11 +226,7 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
    *
    * @internal
    */
-  protected settle(
-    state: Exclude<AwaitableState, "pending">,
-    outcome: unknown,
-    taken = false,
-  ): void {
+  protected settle(state: Exclude<AwaitableState, "pending">, outcome: unknown, taken = false): void {
     this.#state = state;
     this.#outcome = outcome;
     if (taken) this.#observed = true;

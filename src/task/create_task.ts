@@ -41,10 +41,7 @@ export { Awaitable, type AwaitableState, type CreateTaskOptions, Task, type Task
  *
  * @see asyncio.create_task of Python 3.14: a coroutine object there, a function here.
  */
-export function createTask<T>(
-  fn: TaskFunction<T>,
-  options?: CreateTaskOptions,
-): Task<T> {
+export function createTask<T>(fn: TaskFunction<T>, options?: CreateTaskOptions): Task<T> {
   const own = checkTask(fn, options);
   const run = ownerOf(currentScope());
   // Who keeps the scope of a `run` is a task owner as well.

@@ -104,18 +104,13 @@ export class Future<T> extends Awaitable<T> {
    */
   cancel(reason?: unknown): boolean {
     if (this.done) return false;
-    this.settle(
-      "cancelled",
-      reason === undefined ? new CancelledError(`${this.name} was cancelled`) : reason,
-    );
+    this.settle("cancelled", reason === undefined ? new CancelledError(`${this.name} was cancelled`) : reason);
     return true;
   }
 
   #checkPending(action: string): void {
     if (this.done) {
-      throw new InvalidStateError(
-        `Cannot ${action}: ${this.name} is already done`,
-      );
+      throw new InvalidStateError(`Cannot ${action}: ${this.name} is already done`);
     }
   }
 }

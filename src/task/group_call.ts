@@ -71,11 +71,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   #cancelReason: { reason: unknown } | null = null;
   #body: { value: T } | { error: unknown } | null = null;
 
-  constructor(
-    outer: Scope,
-    options: TaskGroupOptions | undefined,
-    abandonable: boolean,
-  ) {
+  constructor(outer: Scope, options: TaskGroupOptions | undefined, abandonable: boolean) {
     super(outer, options, { abandonable });
     this.selfJoined = !abandonable;
     // The block of a group made with `new` has no value of its own.
@@ -104,9 +100,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     }
     if (by === "end") throw new InvalidStateError(`${cannot} is closed`);
     if (by !== null) {
-      throw new InvalidStateError(`${cannot} was aborted`, {
-        cause: by.reason,
-      });
+      throw new InvalidStateError(`${cannot} was aborted`, { cause: by.reason });
     }
   }
 
@@ -119,11 +113,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     return child.task !== null && child.task !== this.scope.task;
   }
 
-  create<R>(
-    fn: TaskFunction<R>,
-    options: CreateTaskOptions | undefined,
-    report?: StartReport,
-  ): Task<R> {
+  create<R>(fn: TaskFunction<R>, options: CreateTaskOptions | undefined, report?: StartReport): Task<R> {
     const task = new Task<R>(fn, this.scope, this, options?.name);
     this.begin();
     this.#size++;
@@ -152,11 +142,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     return true;
   }
 
-  taskDone(
-    state: Exclude<AwaitableState, "pending">,
-    outcome: unknown,
-    task: object,
-  ): boolean {
+  taskDone(state: Exclude<AwaitableState, "pending">, outcome: unknown, task: object): boolean {
     const report = this.#starting.size > 0 ? this.#starting.get(task) : undefined;
     if (report !== undefined) this.#starting.delete(task);
     this.#size--;

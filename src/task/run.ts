@@ -84,11 +84,7 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
     startTask(this.#main, "now");
   }
 
-  taskDone(
-    state: Exclude<AwaitableState, "pending">,
-    outcome: unknown,
-    task: object,
-  ): boolean {
+  taskDone(state: Exclude<AwaitableState, "pending">, outcome: unknown, task: object): boolean {
     if (this.#mainState === null && task === this.#main) {
       this.#mainState = state;
       this.#outcome = outcome;
@@ -160,10 +156,7 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
  *
  * @see asyncio.run of Python 3.14: the same, but there the loop is made and closed, here it is the platform's.
  */
-export function run<T>(
-  main: TaskFunction<T>,
-  options?: RunOptions,
-): Promise<T> {
+export function run<T>(main: TaskFunction<T>, options?: RunOptions): Promise<T> {
   try {
     checkFunction("run", "main", main);
     const own = checkStructured("run", options, ["signals"]);

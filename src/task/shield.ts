@@ -20,11 +20,7 @@ export interface ShieldOptions {
   timeout?: number | undefined;
 }
 
-function checkShield(
-  action: string,
-  fn: unknown,
-  options: ShieldOptions | undefined,
-): number {
+function checkShield(action: string, fn: unknown, options: ShieldOptions | undefined): number {
   checkFunction(action, "fn", fn);
   checkOptions(action, options);
   const timeout = options?.timeout === undefined ? Infinity : options.timeout;
@@ -89,12 +85,9 @@ class Cleanup {
   }
 
   static {
-    attachAsyncDispose(
-      Cleanup.prototype,
-      function (this: Cleanup): Promise<void> {
-        return this.#done ??= shield(this.#fn, { timeout: this.#timeout }).then(() => {});
-      },
-    );
+    attachAsyncDispose(Cleanup.prototype, function (this: Cleanup): Promise<void> {
+      return this.#done ??= shield(this.#fn, { timeout: this.#timeout }).then(() => {});
+    });
   }
 }
 
@@ -116,9 +109,6 @@ class Cleanup {
  * await Deno.writeTextFile(path, "half done");
  * ```
  */
-export function cleanup(
-  fn: ScopeFunction<unknown>,
-  options?: ShieldOptions,
-): AsyncDisposable {
+export function cleanup(fn: ScopeFunction<unknown>, options?: ShieldOptions): AsyncDisposable {
   return new Cleanup(fn, checkShield("make cleanup", fn, options));
 }

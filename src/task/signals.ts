@@ -18,11 +18,7 @@ interface ProcessLike {
   exit(code: number): never;
 }
 
-const NUMBERS: Record<string, number> = {
-  SIGINT: 2,
-  SIGTERM: 15,
-  SIGBREAK: 21,
-};
+const NUMBERS: Record<string, number> = { SIGINT: 2, SIGTERM: 15, SIGBREAK: 21 };
 
 /** How long a signal to oneself may take to end the process, in ms. It never does when the program listens for it. */
 const ARRIVAL = 250;

@@ -27,10 +27,7 @@ export interface CreateTaskOptions {
 }
 
 /** Throws what is wrong with the arguments, and returns the options as `readOptions` does. */
-export function checkTask(
-  fn: unknown,
-  options: CreateTaskOptions | undefined,
-): CreateTaskOptions | undefined {
+export function checkTask(fn: unknown, options: CreateTaskOptions | undefined): CreateTaskOptions | undefined {
   checkFunction("create task", "fn", fn);
   const own = readOptions("create task", options, ["name", "eager"]);
   if (own === undefined) return undefined;
@@ -45,11 +42,7 @@ export function checkTask(
 /** Who hears that a task is done, and may take its failure. */
 export interface TaskOwner {
   /** Returns whether it takes the failure, if it is one. Called before whoever awaits the task goes on. */
-  taskDone(
-    state: Exclude<AwaitableState, "pending">,
-    outcome: unknown,
-    task: object,
-  ): boolean;
+  taskDone(state: Exclude<AwaitableState, "pending">, outcome: unknown, task: object): boolean;
 }
 
 const READY = Promise.resolve();
@@ -57,10 +50,7 @@ const READY = Promise.resolve();
 let tasks = 0;
 
 // Set by the static block of Task: what the other modules of this layer may do with one.
-let startTask: (
-  task: Task<unknown>,
-  when: "now" | "soon" | Promise<void>,
-) => void;
+let startTask: (task: Task<unknown>, when: "now" | "soon" | Promise<void>) => void;
 
 /**
  * An async function scheduled on the event loop, with a scope of its own. Made by `createTask` and
@@ -94,21 +84,14 @@ export class Task<T> extends Awaitable<T> {
   readonly #scope: Scope;
   readonly #owner: TaskOwner | null;
   #fn: TaskFunction<T> | null;
-  #ending:
-    | { state: Exclude<AwaitableState, "pending">; outcome: unknown }
-    | null = null;
+  #ending: { state: Exclude<AwaitableState, "pending">; outcome: unknown } | null = null;
 
   static {
     startTask = (task, when) => task.#schedule(when);
   }
 
   /** @internal Use `createTask`. */
-  constructor(
-    fn: TaskFunction<T>,
-    parent: Scope,
-    owner: TaskOwner | null,
-    name: string | undefined,
-  ) {
+  constructor(fn: TaskFunction<T>, parent: Scope, owner: TaskOwner | null, name: string | undefined) {
     super();
     this.#fn = fn;
     this.#name = name;
@@ -132,9 +115,7 @@ export class Task<T> extends Awaitable<T> {
     if (this.done) return false;
     const scope = this.#scope;
     if (!scope.aborted) {
-      scope.abort(
-        reason === undefined ? new CancelledError(`${this.name} was cancelled`) : reason,
-      );
+      scope.abort(reason === undefined ? new CancelledError(`${this.name} was cancelled`) : reason);
     }
     if (this.#fn !== null) this.#finish("cancelled", scope.reason);
     return true;
@@ -178,11 +159,7 @@ export class Task<T> extends Awaitable<T> {
     } catch (error) {
       return this.#fail(error);
     }
-    observe(
-      value,
-      (value) => this.#finish("fulfilled", value),
-      (error) => this.#fail(error),
-    );
+    observe(value, (value) => this.#finish("fulfilled", value), (error) => this.#fail(error));
   }
 
   #fail(error: unknown): void {
@@ -203,8 +180,7 @@ export class Task<T> extends Awaitable<T> {
       return Task.#keeper.childless(scope);
     }
     // Before the scope ends: the owner may end with its last child, and has to know of a failure by then.
-    const taken = this.#owner !== null &&
-      this.#owner.taskDone(state, outcome, this);
+    const taken = this.#owner !== null && this.#owner.taskDone(state, outcome, this);
     scope.end();
     this.settle(state, outcome, taken);
   }

@@ -214,10 +214,7 @@ export class TaskGroup {
    * });
    * ```
    */
-  start<T>(
-    fn: (signal: AbortSignal, started: (value: T) => void) => unknown,
-    options?: CreateTaskOptions,
-  ): Promise<T> {
+  start<T>(fn: (signal: AbortSignal, started: (value: T) => void) => unknown, options?: CreateTaskOptions): Promise<T> {
     const scope = currentScope();
     try {
       const own = checkTask(fn, options);
@@ -240,9 +237,7 @@ export class TaskGroup {
       (signal) =>
         fn(signal, (value) => {
           if (report.reported) {
-            throw new InvalidStateError(
-              "Cannot report the start: it was reported before",
-            );
+            throw new InvalidStateError("Cannot report the start: it was reported before");
           }
           report.reported = true;
           claim.grant(value);
@@ -253,11 +248,7 @@ export class TaskGroup {
     task.addDoneCallback(() => {
       if (report.reported) return;
       if (task.state === "fulfilled") {
-        claim.fail(
-          new InvalidStateError(
-            `Cannot start task: ${task.name} ended without a report`,
-          ),
-        );
+        claim.fail(new InvalidStateError(`Cannot start task: ${task.name} ended without a report`));
       } else {
         // `.promise` throws the reason of a cancellation too.
         task.promise.catch((error) => claim.fail(error));
@@ -283,9 +274,7 @@ export class TaskGroup {
    * @param reason What the tasks' waits reject with; a `CancelledError` by default.
    */
   cancel(reason?: unknown): void {
-    this.#call.cancel(
-      reason === undefined ? new CancelledError(`${this.#call.label} was cancelled`) : reason,
-    );
+    this.#call.cancel(reason === undefined ? new CancelledError(`${this.#call.label} was cancelled`) : reason);
   }
 
   /**
@@ -307,9 +296,7 @@ export class TaskGroup {
   async #join(scope: Scope): Promise<void> {
     const call = this.#call;
     if (call.selfJoined) {
-      throw new InvalidStateError(
-        "Cannot join TaskGroup: TaskGroup.run joins it by itself",
-      );
+      throw new InvalidStateError("Cannot join TaskGroup: TaskGroup.run joins it by itself");
     }
     call.takeLoss();
     if (isWithin(scope, call.scope)) {
@@ -337,19 +324,16 @@ export class TaskGroup {
 
   static {
     attachInspect(TaskGroup.prototype);
-    attachAsyncDispose(
-      TaskGroup.prototype,
-      async function (this: TaskGroup): Promise<void> {
-        // After a `join` its caller has the outcome.
-        if (this.#joined) return void await this.#call.promise.catch(() => {});
-        this.#joined = true;
-        this.cancel();
-        this.#call.leaveBlock();
-        await this.#call.promise.catch((error) => {
-          // A cancellation is seen at the next wait of the block; thrown here it would suppress the block's error.
-          if (this.#call.isFailure(error) || this.#call.takeLoss()) throw error;
-        });
-      },
-    );
+    attachAsyncDispose(TaskGroup.prototype, async function (this: TaskGroup): Promise<void> {
+      // After a `join` its caller has the outcome.
+      if (this.#joined) return void await this.#call.promise.catch(() => {});
+      this.#joined = true;
+      this.cancel();
+      this.#call.leaveBlock();
+      await this.#call.promise.catch((error) => {
+        // A cancellation is seen at the next wait of the block; thrown here it would suppress the block's error.
+        if (this.#call.isFailure(error) || this.#call.takeLoss()) throw error;
+      });
+    });
   }
 }

@@ -88,10 +88,7 @@ export function sleep(ms: number, options?: WaitOptions): Promise<void> {
  * await sleepUntil(Math.ceil(Date.now() / 10) * 10);
  * ```
  */
-export function sleepUntil(
-  at: number | Date,
-  options?: WaitOptions,
-): Promise<void> {
+export function sleepUntil(at: number | Date, options?: WaitOptions): Promise<void> {
   try {
     const until = checkInstant("sleep", "at", at);
     const signal = checkWait("sleep", options);

@@ -107,11 +107,7 @@ export function timeoutAt<T>(at: number | Date, fn: ScopeFunction<T>, options?: 
  *
  * @see trio.move_on_after 0.31.
  */
-export function moveOnAfter<T>(
-  ms: number,
-  fn: ScopeFunction<T>,
-  options?: StructuredOptions,
-): Promise<T | undefined> {
+export function moveOnAfter<T>(ms: number, fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T | undefined> {
   const action = "move on after";
   try {
     checkMs(action, "ms", ms);

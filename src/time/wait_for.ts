@@ -24,9 +24,7 @@ export interface WaitForOptions extends WaitOptions {
   timeout?: number | undefined;
 }
 
-const waits: Waitable<Alarm> = {
-  remove: (node: WaitNode<Alarm>) => disarm(node.payload),
-};
+const waits: Waitable<Alarm> = { remove: (node: WaitNode<Alarm>) => disarm(node.payload) };
 
 function giveUpAfter(ms: number, claim: Claim<unknown>): void {
   if (ms === Infinity || claim.state !== "queued") return;
@@ -69,10 +67,7 @@ function giveUpAfter(ms: number, claim: Claim<unknown>): void {
  *
  * @see asyncio.wait_for of Python 3.14: it cancels what it waits for; a promise cannot be cancelled.
  */
-export function waitFor<T>(
-  promise: PromiseLike<T>,
-  options?: WaitForOptions,
-): Promise<T> {
+export function waitFor<T>(promise: PromiseLike<T>, options?: WaitForOptions): Promise<T> {
   try {
     if (!isThenable(promise)) throw wrongKind("wait", "promise", "a promise or another thenable", promise);
     const signal = checkWait("wait", options);
