@@ -1,8 +1,8 @@
 /**
- * The one place that listens to foreign signals: one listener a signal, however many wait for it.
+ * The only module that listens to foreign signals: one listener for each signal, however many targets wait for it.
  *
- * The platform's `addEventListener` and `removeEventListener` take time in proportion to the listeners
- * that are there (132 µs each at 10,000); a ring takes none.
+ * The platform's `addEventListener` and `removeEventListener` take time in proportion to the number of listeners
+ * (132 µs each at 10,000); a ring does not.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { reasonOf } from "./foreign.ts";
 import { Link } from "./link.ts";
 import { abortAll, type Cancellable, Scope } from "./scope.ts";
 
-/** One target's place in the ring of one signal. */
+/** The entry of one target in the ring of one signal. */
 export class AbortLink extends Link {
   readonly target: Cancellable | Scope;
   readonly #hub: AbortHub;
@@ -22,7 +22,7 @@ export class AbortLink extends Link {
     this.target = target;
   }
 
-  /** Forgets the target. Doing it twice does nothing. */
+  /** Removes the target. A second call does nothing. */
   detach(): void {
     if (this.next === this) return;
     this.unlink();
@@ -32,15 +32,15 @@ export class AbortLink extends Link {
 
 class AbortHub {
   readonly #signal: AbortSignal;
-  // Invariant: the ring is not empty ⇔ the listener is on the signal ⇔ the hub is in `hubs`. A weak map that keeps one
-  // for each of many short-lived signals makes the garbage collector work, four times as much as all the rest.
+  // Invariant: the ring is not empty ⇔ the listener is on the signal ⇔ the hub is in `hubs`. Keeping a hub in the weak
+  // map for each of many short-lived signals would cost four times as much garbage collection as everything else.
   readonly #anchor = new Link();
 
   constructor(signal: AbortSignal) {
     this.#signal = signal;
   }
 
-  // The platform calls a listener in the aborter's context, so it keeps nobody's scope alive.
+  // The platform calls a listener in the context of the code that aborts, so the listener keeps no scope alive.
   readonly #listener = (): void => {
     const scopes: Scope[] = [];
     const waits: Cancellable[] = [];
@@ -55,11 +55,11 @@ class AbortHub {
     abortAll(scopes, reasonOf(this.#signal), waits);
   };
 
-  /** May throw, and has then changed nothing. */
+  /** Adds `target`. If it throws, it has changed nothing. */
   add(target: Cancellable | Scope): AbortLink {
     const link = new AbortLink(this, target);
     const first = this.#anchor.next === this.#anchor;
-    // Before the foreign call, which may abort at once.
+    // Before the foreign call, which may abort immediately.
     link.insertBefore(this.#anchor);
     if (!first) return link;
     hubs.set(this.#signal, this);
@@ -78,14 +78,17 @@ class AbortHub {
     try {
       this.#signal.removeEventListener("abort", this.#listener);
     } catch {
-      // It stays there, and finds nobody.
+      // The listener stays on the signal, and finds an empty ring.
     }
   }
 }
 
 const hubs = new WeakMap<AbortSignal, AbortHub>();
 
-/** Aborts `target` with `signal`, in O(1). The caller has checked that it is not aborted yet. Throws what the signal throws. */
+/**
+ * Makes an abort of `signal` abort `target`, in O(1). The caller has checked that the signal is not aborted yet. Throws
+ * what the signal throws.
+ */
 export function attachToSignal(signal: AbortSignal, target: Cancellable | Scope): AbortLink {
   return (hubs.get(signal) ?? new AbortHub(signal)).add(target);
 }

@@ -7,12 +7,12 @@
 import { makeStorage, runOutside, type Storage } from "./context.ts";
 import { Scope } from "./scope.ts";
 
-/** What all copies of the package in one program share. */
+/** The state that all copies of the package in one program share. */
 interface Shared {
   readonly storage: Storage<Scope> | null;
-  /** For copies of before: each has one of its own now. */
+  /** For older copies of the package; each copy has its own now. */
   readonly runOutside: typeof runOutside;
-  /** The parent of whatever is in no scope. Never aborted, never ended. */
+  /** The parent of everything outside of scopes. Never aborted, never ended. */
   readonly root: Scope;
   /** The scopes of the open `run` calls. */
   readonly runs: Set<Scope>;
@@ -27,7 +27,7 @@ function makeShared(): Shared {
   return { storage: makeStorage<Scope>(), runOutside, root: new Scope(null, "root"), runs: new Set() };
 }
 
-/** The state that all copies of the package share, made at first use. */
+/** Returns the state that all copies of the package share, and creates it at first use. */
 export function sharedState(): Shared {
   if (shared === undefined) {
     const holder = globalThis as { [KEY]?: Shared };
@@ -37,22 +37,22 @@ export function sharedState(): Shared {
   return shared;
 }
 
-/** Whether waits see the scope that they are called in. Where false, only explicit signals count. */
+/** Whether waits see the scope that they are called in. If false, only explicit signals count. */
 export function hasAmbientScope(): boolean {
   return sharedState().storage !== null;
 }
 
-/** `scope`, or the nearest open one around it: that is who code belongs to which outlives its scope. */
+/** Returns `scope`, or the nearest open scope around it, which owns code that outlives its scope. */
 export function openScope(scope: Scope): Scope {
   if (!scope.ended) return scope;
   let open = scope.parent!;
   while (open.ended) open = open.parent!;
-  // The way up is walked once, however often it is asked for.
+  // Caches the result: each ended scope is skipped only once, however often this is called.
   scope.parent = open;
   return open;
 }
 
-/** The innermost open scope around the running code; the root, when there is none. */
+/** Returns the innermost open scope around the running code, or the root if there is none. */
 export function currentScope(): Scope {
   if (storage === undefined) sharedState();
   const store = storage === null ? undefined : storage!.getStore();
@@ -60,15 +60,15 @@ export function currentScope(): Scope {
   return store.ended ? openScope(store) : store;
 }
 
-/** Calls `fn(a, b)` with `scope` as the ambient one. No rest parameters: their arrays would be most of the garbage. */
+/** Calls `fn(a, b)` with `scope` as the ambient scope. Rest parameters would create arrays, and most of the garbage. */
 export function runInScope<R, A = undefined, B = undefined>(scope: Scope, fn: (a: A, b: B) => R, a?: A, b?: B): R {
   if (storage === undefined) sharedState();
   return storage === null ? fn(a as A, b as B) : storage!.run(scope, fn, a as A, b as B);
 }
 
 /**
- * Makes `scope` the ambient one for the rest of the running microtask, which has to be one of ours with
- * nothing after it. Cheaper than {@linkcode runInScope}: there is nothing to restore.
+ * Makes `scope` the ambient scope for the rest of the running microtask, which must be one of ours with nothing after
+ * it. Cheaper than {@linkcode runInScope}, because there is nothing to restore.
  */
 export function enterScope(scope: Scope): void {
   if (storage === undefined) sharedState();

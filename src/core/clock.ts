@@ -1,15 +1,15 @@
 /**
- * The one place that makes timers: many deadlines on one platform timer.
+ * The only module that creates timers: many deadlines share one platform timer.
  *
- * Deadlines stand in a binary heap. Removing one only marks it; the heap is swept when more than half of
- * it is dead, and the platform timer is cleared once nothing needs it, so a timeout that does not fire
- * costs one push and no platform call.
+ * A binary heap holds the deadlines. Removing a deadline only marks it; the heap is swept when more than half of it is
+ * dead, and the platform timer is cleared once nothing needs it. A timeout that does not fire therefore costs one push
+ * and no platform call.
  *
- * An instant in epoch ms is turned into one of `performance.now`, which stands still while the machine sleeps and knows
- * nothing of a clock that is set. So while such an alarm is armed the two are compared now and then.
+ * An instant in epoch ms is converted to the scale of `performance.now`, which stops while the machine sleeps and does
+ * not follow changes of the system clock. While such an alarm is armed, the two clocks are compared at intervals.
  *
- * Under fake time (`globalThis.setTimeout` is not the one captured at import) each deadline has a timer
- * of its own from the faked functions, which then see every deadline as the tests expect.
+ * Under fake time (`globalThis.setTimeout` is not the one captured at import), each deadline has a timer of its own
+ * from the faked functions, which therefore see every deadline as the tests expect.
  *
  * @module
  */
@@ -17,9 +17,9 @@
 import { runOutside } from "./context.ts";
 import { inNextTurn, surface } from "./next_turn.ts";
 
-/** The longest delay a platform timer takes, in ms; it fires at once for a longer one. */
+/** The longest delay that a platform timer accepts, in ms; with a longer one it fires at once. */
 const MAX_DELAY = 2 ** 31 - 1;
-/** How long the system's clock may go unobserved while an alarm depends on it, in ms. */
+/** The longest interval between two checks of the system clock while an alarm depends on it, in ms. */
 const LOOK_AT_SYSTEM = 30_000;
 const SMALL = 64;
 
@@ -27,36 +27,36 @@ const { setTimeout: nativeSetTimeout, clearTimeout: nativeClearTimeout } = globa
 
 type TimerId = ReturnType<typeof setTimeout>;
 
-/** What an {@linkcode Alarm} wakes. */
+/** The object that an {@linkcode Alarm} wakes. */
 export interface Sleeper {
-  /** Called when due. Settles waits or aborts scopes. */
+  /** Called when the alarm is due. Settles waits or aborts scopes. */
   ring(): void;
 }
 
-/** Something that happens at an instant, unless it is disarmed before. To be armed once: the heap may still hold it. */
+/** Wakes its sleeper at an instant, unless it is disarmed before. Arm it only once: the heap may still hold it. */
 export class Alarm {
-  // Invariant: not null ⇔ it is in the heap and counted as live, or has a timer of the faked clock. One that is
-  // disarmed may stay in the heap for a while, and keeps nothing alive there.
+  // Invariant: not null ⇔ the alarm is in the heap and counted as live, or has a timer of the faked clock. A disarmed
+  // alarm may stay in the heap for a while, but keeps nothing alive there.
   sleeper: Sleeper | null = null;
-  /** When it is due, on the scale of `performance.now`; or, under fake time, of `Date.now`. */
+  /** When the alarm is due, on the scale of `performance.now` or, under fake time, of `Date.now`. */
   at = 0;
   order = 0;
-  /** Takes back the timer of the faked clock, if it runs on that. */
+  /** Clears the timer of the faked clock, if the alarm uses one. */
   clearFaked: (() => void) | null = null;
 
-  /** Whether it will ring. */
+  /** Whether the alarm will ring. */
   get armed(): boolean {
     return this.sleeper !== null;
   }
 
-  /** How many ms are left until it is due. */
+  /** How many ms are left until the alarm is due. */
   get remaining(): number {
     const epochAt = bySystem.get(this);
     if (epochAt !== undefined) return epochAt - Date.now();
     return this.at - (this.clearFaked === null ? performance.now() : Date.now());
   }
 
-  /** When it is due, in epoch ms. */
+  /** When the alarm is due, in epoch ms. */
   get dueAt(): number {
     const epochAt = bySystem.get(this);
     if (epochAt !== undefined) return epochAt;
@@ -66,7 +66,7 @@ export class Alarm {
 
 const heap: Alarm[] = [];
 let live = 0;
-// The live ones that are due on the system's clock, and when, in epoch ms.
+// The live alarms that are due on the system clock, with their due times in epoch ms.
 const bySystem = new Map<Alarm, number>();
 let orders = 0;
 let timer: TimerId | undefined;
@@ -77,25 +77,25 @@ function isFaked(): boolean {
   return globalThis.setTimeout !== nativeSetTimeout;
 }
 
-/** The instant on the scale of alarms, which is not set back: `performance.now`; or, under fake time, `Date.now`. */
+/** Returns the current instant on the monotonic scale of alarms: `performance.now` or, under fake time, `Date.now`. */
 export function clockNow(): number {
   return isFaked() ? Date.now() : performance.now();
 }
 
 /**
- * Wakes `sleeper` in `ms` from now, at once (but not in this turn) when that is zero or less. Throws what a faked
+ * Wakes `sleeper` after `ms`; if that is zero or less, as soon as possible, but not in this turn. Throws what a faked
  * `setTimeout` throws.
  */
 export function arm(sleeper: Sleeper, ms: number): Alarm {
   return put(sleeper, clockNow() + (ms > 0 ? ms : 0), null);
 }
 
-/** Wakes `sleeper` at an instant in epoch ms. Those armed for the same one are due together, in that order. */
+/** Wakes `sleeper` at an instant in epoch ms. Alarms for the same instant ring together, in the order of the calls. */
 export function armAt(sleeper: Sleeper, at: number): Alarm {
   return put(sleeper, isFaked() ? at : at - epochAhead(), at === Infinity ? null : at);
 }
 
-/** Takes the alarm back. Doing it twice does nothing. */
+/** Disarms the alarm. A second call does nothing. */
 export function disarm(alarm: Alarm): void {
   if (alarm.sleeper === null) return;
   if (alarm.clearFaked !== null) {
@@ -109,20 +109,21 @@ export function disarm(alarm: Alarm): void {
   } else if (heap.length > SMALL && heap.length > 2 * live) sweep();
 }
 
-// How far epoch ms are ahead of `performance.now`. `Date.now` counts whole ms: as long as no more than that has changed
-// the difference stays the same, or one of two equal instants might come before the other.
+// The difference between epoch ms and `performance.now`. `Date.now` counts whole ms, so a small change of the measured
+// difference may be mere rounding. The stored value then stays the same; otherwise, one of two equal instants might
+// come before the other.
 let ahead = NaN;
 
 function epochAhead(): number {
   const measured = Date.now() - performance.now();
-  // While time is faked, `Date.now` tells nothing of the alarms that are on the real clock.
+  // Under fake time, `Date.now` says nothing about the alarms that are on the real clock.
   if (Math.abs(measured - ahead) < 2 || (isFaked() && !Number.isNaN(ahead))) return ahead;
   ahead = measured;
   if (bySystem.size > 0) followSystem();
   return ahead;
 }
 
-/** The system's clock was set, or the machine has slept: what depends on it is due at another instant of ours. */
+/** Moves the alarms that depend on the system clock, after it was set or the machine has slept. */
 function followSystem(): void {
   for (const [alarm, epochAt] of bySystem) alarm.at = epochAt - ahead;
   heapify();
@@ -141,7 +142,7 @@ function put(sleeper: Sleeper, at: number, epochAt: number | null): Alarm {
     live++;
     if (epochAt !== null) bySystem.set(alarm, epochAt);
     push(alarm);
-    // Of what is never due too: it has to keep the program alive.
+    // An alarm that is never due needs the timer too: it has to keep the program alive.
     if (timer === undefined || at < timerAt || (epochAt !== null && !looksSoon())) schedule();
   }
   return alarm;
@@ -162,26 +163,26 @@ function startFaked(alarm: Alarm): void {
     try {
       clearTimeout(id);
     } catch {
-      // The fake clock has been taken away, and its timers with it. One that rings all the same finds no sleeper.
+      // The fake clock was removed, and its timers with it. A timer that still fires finds no sleeper.
     }
   };
-  // A timer that is made again and again would never let `FakeTime.runAll` end.
+  // A timer that is recreated again and again would keep `FakeTime.runAll` from ending.
   if (alarm.at !== Infinity) runOutside(start);
 }
 
-/** Whether the timer fires soon enough for an alarm that depends on the system's clock. */
+/** Whether the timer fires soon enough for an alarm that depends on the system clock. */
 function looksSoon(): boolean {
   return bySystem.size > 1 || timerAt - performance.now() <= LOOK_AT_SYSTEM;
 }
 
-/** The alarm is over: rung, or disarmed. */
+/** Marks an alarm as over, after it rang or was disarmed. */
 function retire(alarm: Alarm): void {
   alarm.sleeper = null;
   live--;
   if (bySystem.size > 0) bySystem.delete(alarm);
 }
 
-/** Rings one of many: what goes wrong with it is no reason to leave the others asleep. */
+/** Wakes one sleeper of many: an error in one must not keep the others asleep. */
 function ring(sleeper: Sleeper): void {
   try {
     sleeper.ring();
@@ -195,7 +196,7 @@ function schedule(): void {
   const now = performance.now();
   const longest = bySystem.size > 0 ? LOOK_AT_SYSTEM : MAX_DELAY;
   timerAt = Math.min(heap[0]!.at, now + longest);
-  // Rounded up: a timer that fires early would only have to be made again.
+  // Rounded up: a timer that fires early would have to be created again.
   const delay = Math.min(longest, Math.max(0, Math.ceil(timerAt - now)));
   timer = runOutside(() => nativeSetTimeout(onTimer, delay));
 }
@@ -208,12 +209,12 @@ function unschedule(): void {
 
 function onTimer(): void {
   timer = undefined;
-  // Not Infinity: whatever is armed or moved meanwhile is looked at below.
+  // Not Infinity: alarms that are armed or moved meanwhile are scheduled below.
   timerAt = -Infinity;
   if (bySystem.size > 0) epochAhead();
   const at = performance.now();
   const end = orders;
-  // All that is due rings in one turn, so that equal deadlines are seen together; not what is armed meanwhile.
+  // All due alarms ring in one turn, so that equal deadlines are seen together; alarms armed meanwhile do not.
   for (
     let first = heap[0];
     first !== undefined && (first.sleeper === null || (first.at <= at && first.order < end));
@@ -226,21 +227,21 @@ function onTimer(): void {
     ring(sleeper);
   }
   if (live === 0) heap.length = 0;
-  // What rang may have armed something and scheduled already.
+  // The alarms that rang may have armed others and scheduled them already.
   else if (timer === undefined || heap[0]!.at < timerAt) schedule();
 }
 
 let looks = 0;
 
 /**
- * Rings due alarms now and then. Each wait calls it: a program whose waits all end as soon as they begin never leaves its
+ * Rings due alarms once in 1024 calls. Each wait calls it: a program whose waits all complete at once never leaves its
  * microtasks, and the platform never calls our timer.
  */
 export function lookAtClock(): void {
   if ((++looks & 1023) === 0 && live > 0 && heap[0]!.at <= performance.now()) runOutside(ringSoon);
 }
 
-// Not inside the wait that has looked: what rings runs the listeners of signals.
+// Not inside the wait that checked the clock: alarms run the listeners of signals.
 function ringSoon(): void {
   queueMicrotask(() => {
     if (live === 0) return;
@@ -249,7 +250,7 @@ function ringSoon(): void {
   });
 }
 
-// Not at once: a loop of timeouts would make and clear a platform timer in each round.
+// Not at once: a loop of timeouts would create and clear a platform timer in each round.
 function tidyLater(): void {
   if (tidying) return;
   tidying = true;

@@ -7,7 +7,7 @@
 /** The part of Node's `AsyncLocalStorage` that we use. */
 export interface Storage<S> {
   getStore(): S | undefined;
-  // deno-lint-ignore no-explicit-any -- the platform's own shape
+  // deno-lint-ignore no-explicit-any -- the platform's own signature
   run<A extends any[], R>(store: S | undefined, fn: (...args: A) => R, ...args: A): R;
   enterWith(store: S): void;
 }
@@ -24,23 +24,23 @@ function findHooks(): Hooks | undefined {
     // deno-lint-ignore no-process-global -- looked up, not imported: browsers have no `node:` modules
     return (globalThis as { process?: Process }).process?.getBuiltinModule?.("node:async_hooks");
   } catch {
-    // A stand-in for `process`, as bundlers for browsers make it.
+    // A substitute for `process`, such as bundlers for browsers insert.
     return undefined;
   }
 }
 
 const hooks = findHooks();
 
-/** Makes a storage, or returns `null` where the platform has no async context. */
+/** Creates a storage, or returns `null` if the platform has no async context. */
 export function makeStorage<S>(): Storage<S> | null {
   return hooks === undefined ? null : new hooks.AsyncLocalStorage<S>();
 }
 
 /**
- * Calls `fn` in the context in which this package was imported, usually an empty one: what it arms for the whole process
- * keeps nobody's scope alive, and sees no request's values.
+ * Calls `fn` in the context in which this package was imported, usually an empty one. Timers and listeners that serve
+ * the whole process then keep no scope alive, and see no request's values.
  */
 export const runOutside: <R>(fn: () => R) => R = hooks === undefined
   ? (fn) => fn()
-  // At import, not at first use: that may be inside the first request of a server.
+  // At import, not at first use, which may be inside the first request of a server.
   : hooks.AsyncLocalStorage.snapshot();

@@ -1,15 +1,15 @@
 /**
- * `using` support without its syntax: the symbols are attached where the platform has them.
+ * Support for `using`: defines the disposal methods under the platform's symbols, where it has them.
  *
  * @module
  */
 
-/** Makes `using` call `release`. */
+/** Makes `using` call `release` at the end of its block. */
 export function attachDispose(prototype: object, release: () => void): void {
   attach(prototype, Symbol.dispose, release);
 }
 
-/** Makes `await using` call `release`. */
+/** Makes `await using` call `release` at the end of its block. */
 export function attachAsyncDispose(prototype: object, release: () => Promise<void>): void {
   attach(prototype, Symbol.asyncDispose, release);
 }

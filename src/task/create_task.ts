@@ -1,5 +1,5 @@
 /**
- * Tasks, and how to start one that is independent of the scope around.
+ * Tasks, and a function that starts one independently of the surrounding scope.
  *
  * @module
  */
@@ -15,20 +15,19 @@ export { Awaitable, type AwaitableState, type CreateTaskOptions, Task, type Task
 /**
  * Schedules `fn` as a task that is independent of the scope it is called in.
  *
- * Its owner is the ambient `run`, else the only open one, else nobody. `run` cancels and awaits what is left
- * at its end; work that belongs to a block belongs into a `TaskGroup`.
+ * The task belongs to the ambient `run`, otherwise to the only open `run`, otherwise to none. At its end, `run` cancels
+ * and awaits its remaining tasks. Start work that belongs to a block in a `TaskGroup`.
  *
- * **Order**: tasks start on the next microtask, in the order of the calls. **Failure**: one that nobody
- * awaits or asks for surfaces as an unhandled rejection at the next macrotask. **Cancellation**: an abort of the
- * calling scope does not reach the task; `task.cancel()` does.
+ * - **Order**: tasks start on the next microtask, in the order of the calls.
+ * - **Failure**: a failure that nobody awaits or asks for becomes an unhandled rejection at the next macrotask.
+ * - **Cancellation**: an abort of the calling scope does not reach the task; `task.cancel()` does.
  *
  * @typeParam T What `fn` returns.
  * @param fn The function, called with the task's signal.
  * @param options Its name, and whether to start it at once.
  * @returns The task.
- * @throws {TypeError} If `fn` is not a function or an option is of the wrong kind.
  *
- * @example Two at once
+ * @example Run two tasks at once
  * ```ts
  * import { createTask, run, sleep } from "@weft/async";
  *
@@ -44,7 +43,7 @@ export { Awaitable, type AwaitableState, type CreateTaskOptions, Task, type Task
 export function createTask<T>(fn: TaskFunction<T>, options?: CreateTaskOptions): Task<T> {
   const own = checkTask(fn, options);
   const run = ownerOf(currentScope());
-  // Who keeps the scope of a `run` is a task owner as well.
+  // The keeper of a `run` scope is a task owner as well.
   const owner = run === null ? null : run.keeper as unknown as TaskOwner;
   const task = new Task<T>(fn, run ?? sharedState().root, owner, own?.name);
   startTask(task, own?.eager === true ? "now" : "soon");

@@ -1,5 +1,5 @@
 /**
- * What the running code is part of.
+ * The task, scope and signal that the running code belongs to.
  *
  * @module
  */
@@ -12,12 +12,12 @@ import { ambientTask, type Task } from "./task.ts";
 export { Awaitable, type AwaitableState, type Task };
 
 /**
- * Whether waits see the scope that they are called in. It needs the platform's async context (Deno, Node, Bun); in
- * browsers only explicit signals count.
+ * Returns whether waits see the scope that they are called in. This needs the platform's async context (Deno, Node,
+ * Bun); in browsers, only explicit signals count.
  *
  * @returns True where scopes are ambient.
  *
- * @example Ask
+ * @example Check for ambient scopes
  * ```ts
  * import { hasAmbientScope } from "@weft/async";
  * import { assert } from "@std/assert";
@@ -30,8 +30,8 @@ export function hasAmbientScope(): boolean {
 }
 
 /**
- * Returns the task that the caller is part of. Children of `gather` and the other combinators are not tasks: there it is
- * the task that called `gather`.
+ * Returns the task that the caller is part of. Children of `gather` and the other combinators are not tasks: inside
+ * them, it returns the task that called the combinator.
  *
  * @returns The task, or `undefined` outside every task.
  *
@@ -53,10 +53,10 @@ export function currentTask(): Task<unknown> | undefined {
 /**
  * Returns the signal of the scope that the caller runs in, for `fetch` and `Deno.*`.
  *
- * - **Cancellation**: a signal ends with its scope. An outer abort does not reach work that continues afterwards, such as
- *   reading the body of a response that an inner `timeout` or `gather` has returned: read it in the same scope, or pass
- *   `AbortSignal.any([outer, inner])` to `fetch`. In an item of `map` or `asCompleted` it is the signal of the whole call,
- *   which `break` aborts; the signal that is passed to the item's function is the item's own.
+ * - **Cancellation**: a signal ends with its scope. An outer abort does not reach work that continues afterwards, such
+ *   as reading the body of a response that an inner `timeout` or `gather` has returned: read it in the same scope, or
+ *   pass `AbortSignal.any([outer, inner])` to `fetch`. In an item of `map` or `asCompleted`, it is the signal of the
+ *   whole call, which `break` aborts; the signal that the item's function receives is the item's own.
  *
  * @returns The signal; outside every scope, one that never aborts.
  *
@@ -72,13 +72,12 @@ export function currentTask(): Task<unknown> | undefined {
  */
 export function currentSignal(): AbortSignal {
   const scope = currentScope();
-  // A new one for each: listeners on one for ever would pile up.
+  // A new signal for each call: on a shared one that never aborts, listeners would accumulate.
   return scope.parent === null ? new AbortController().signal : scope.signal;
 }
 
 /**
- * Throws the reason if the scope that the caller runs in is aborted: a wait that does not wait, for loops that
- * compute.
+ * Throws the reason if the scope that the caller runs in is aborted. Use it in loops that compute without waiting.
  *
  * @throws The reason of the abort.
  *
@@ -98,13 +97,13 @@ export function throwIfCancelled(): void {
 }
 
 /**
- * Returns all tasks that have not ended, those of groups included, parents before children.
+ * Returns all tasks that have not ended, including those of groups, parents before children.
  *
- * **Cost**: in proportion to the open scopes.
+ * - **Cost**: proportional to the number of open scopes.
  *
  * @returns A new set.
  *
- * @example Count them
+ * @example Count the tasks
  * ```ts
  * import { allTasks, createTask } from "@weft/async";
  * import { assertEquals } from "@std/assert";

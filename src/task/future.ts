@@ -1,7 +1,7 @@
 /**
- * A result that somebody sets by hand.
+ * A result that is set by hand.
  *
- * @example Hand a value from a callback to whoever waits
+ * @example Pass a value from a callback to a waiter
  * ```ts
  * import { Future } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -31,12 +31,12 @@ let futures = 0;
 /**
  * A result that comes later and is set by hand: the bridge from callbacks to `await`.
  *
- * **Cancellation**: an abort of the scope that awaits ends only that wait. **Cost**: waiting and giving up again
- * leaves nothing on it.
+ * - **Cancellation**: an abort of the scope that awaits ends only that wait.
+ * - **Cost**: a wait that is given up leaves nothing behind on the future.
  *
- * @typeParam T What it comes to.
+ * @typeParam T The type of the result.
  *
- * @example Wait with a deadline, again and again
+ * @example Wait repeatedly, with a deadline
  * ```ts
  * import { Future, moveOnAfter } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -54,10 +54,9 @@ export class Future<T> extends Awaitable<T> {
   readonly #name: string | undefined;
 
   /**
-   * Makes a pending future.
+   * Creates a pending future.
    *
    * @param options Its name.
-   * @throws {TypeError} If `options` is not an object, or `name` not a string.
    */
   constructor(options?: FutureOptions) {
     super();
@@ -69,16 +68,16 @@ export class Future<T> extends Awaitable<T> {
     this.#name = name;
   }
 
-  /** The name it was given, or one with a number. */
+  /** The name it was given, or a generated name with a number. */
   get name(): string {
     return this.#name ?? `Future-${this.#id}`;
   }
 
   /**
-   * Gives it its result. Whoever waits goes on in the next microtask, in order of arrival.
+   * Sets the result. The waiters continue in the next microtask, in order of arrival.
    *
    * @param value The result.
-   * @throws {InvalidStateError} If it is done.
+   * @throws {InvalidStateError} If the future is already done.
    */
   setResult(value: T): void {
     this.#checkPending("set the result");
@@ -86,10 +85,10 @@ export class Future<T> extends Awaitable<T> {
   }
 
   /**
-   * Makes it fail. When nobody has asked for it by the next macrotask, it becomes an unhandled rejection.
+   * Makes the future fail. If nobody has asked for the error by the next macrotask, it becomes an unhandled rejection.
    *
-   * @param error What whoever waits is thrown.
-   * @throws {InvalidStateError} If it is done.
+   * @param error The error that the waiters throw.
+   * @throws {InvalidStateError} If the future is already done.
    */
   setException(error: unknown): void {
     this.#checkPending("set the exception");
@@ -97,10 +96,10 @@ export class Future<T> extends Awaitable<T> {
   }
 
   /**
-   * Cancels it: whoever waits is thrown the reason.
+   * Cancels the future: the waiters throw the reason.
    *
-   * @param reason What to throw; a `CancelledError` by default.
-   * @returns False when it is done already.
+   * @param reason The reason that the waiters throw; a `CancelledError` by default.
+   * @returns False if the future is already done.
    */
   cancel(reason?: unknown): boolean {
     if (this.done) return false;

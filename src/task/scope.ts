@@ -1,5 +1,5 @@
 /**
- * A bare cancel scope.
+ * A scope that only adds cancellation.
  *
  * @module
  */
@@ -12,14 +12,14 @@ export { CancelScope, type ScopeFunction, type StructuredOptions };
 /**
  * Runs `fn` in a scope that can be cancelled on its own.
  *
- * **Failure**: what `fn` throws, as it is. **Cancellation**: after `cancel` the call ends quietly, with `undefined` unless
- * `fn` returned something all the same; an abort from outside rejects with that reason.
+ * - **Failure**: rejects with the error that `fn` throws, unchanged.
+ * - **Cancellation**: after `cancel`, the call ends quietly and returns `undefined`, unless `fn` still returned a
+ *   value. An abort from outside rejects with its reason.
  *
  * @typeParam T What `fn` returns.
  * @param fn Called with the signal of the scope and the scope.
  * @param options Its signal, name and grace.
- * @returns What `fn` returns, or `undefined` if it was cancelled.
- * @throws {TypeError} If an argument is of the wrong kind.
+ * @returns What `fn` returns, or `undefined` if the scope was cancelled.
  * @throws {StragglerError} If work still runs `grace` ms after an abort.
  *
  * @example Give up from inside

@@ -1,5 +1,5 @@
 /**
- * SIGINT and SIGTERM as an abort: one listener for all open runs.
+ * Makes SIGINT and SIGTERM abort runs, with one listener for all open runs.
  *
  * @module
  */
@@ -20,7 +20,7 @@ interface ProcessLike {
 
 const NUMBERS: Record<string, number> = { SIGINT: 2, SIGTERM: 15, SIGBREAK: 21 };
 
-/** How long a signal to oneself may take to end the process, in ms. It never does when the program listens for it. */
+/** How long our own signal may take to end the process, in ms. It does not end it if the program listens for it. */
 const ARRIVAL = 250;
 
 class SignalHub {
@@ -29,7 +29,7 @@ class SignalHub {
   // The scopes of the runs that a signal aborts. Invariant: the listener is on the process ⇒ not empty.
   readonly #runs = new Set<Scope>();
   #received: { signal: string; reason: CancelledError } | null = null;
-  // Not null ⇔ a signal is about to end the process. Then nothing listens any more.
+  // Not null ⇔ a signal is about to end the process, and this hub no longer listens.
   #end: Promise<never> | null = null;
 
   constructor(process: ProcessLike) {
@@ -45,8 +45,8 @@ class SignalHub {
   };
 
   /**
-   * Aborts `scope` on a signal, also on one that has come already: otherwise a server might never end. Throws what the
-   * platform throws, and listens to nothing then.
+   * Aborts `scope` on a signal, even on one that was already received: otherwise, a server might never end. Throws what
+   * the platform throws; the hub then listens to nothing.
    */
   add(scope: Scope): void {
     if (this.#received !== null) scope.abort(this.#received.reason);
@@ -61,7 +61,7 @@ class SignalHub {
     }
   }
 
-  /** Takes that back. After the last run that a signal has aborted, raises it again and waits for the end. */
+  /** Undoes `add`. After the last run that a signal has aborted, raises the signal again and waits for the end. */
   remove(scope: Scope): Promise<void> | undefined {
     if (!this.#runs.delete(scope)) return;
     if (this.#end !== null) return this.#end;
@@ -71,15 +71,16 @@ class SignalHub {
   }
 
   /**
-   * Ends the process as the signal would have without us, so that the shell sees it. What it returns never settles:
-   * the signal comes from another thread, and meanwhile the program must not end, or fail with the abort, for itself.
+   * Ends the process as the signal would have without this package, so that the shell sees the signal. The returned
+   * promise never settles: the signal comes from another thread, and until then the program must not end by itself, or
+   * fail with the abort.
    */
   #raise(signal: string): Promise<never> {
     const process = this.#process;
     // The status that a shell shows for the signal.
     const exit = () => process.exit(128 + (NUMBERS[signal] ?? 0));
     this.#unlisten();
-    // A listener of the program may take the signal.
+    // A listener of the program may handle the signal.
     arm({ ring: exit }, ARRIVAL);
     try {
       process.kill(process.pid, signal);
@@ -95,7 +96,7 @@ class SignalHub {
   }
 }
 
-/** Where all copies of the package in one program find the hub: two of them would take one signal for two. */
+/** The key under which all copies of the package find the hub: with two hubs, one signal would count as two. */
 const KEY = Symbol.for("@weft/async/signals@1");
 
 function hub(): SignalHub | undefined {
@@ -105,12 +106,12 @@ function hub(): SignalHub | undefined {
   return holder[KEY] ??= new SignalHub(process as ProcessLike);
 }
 
-/** Has SIGINT and SIGTERM abort `scope`. */
+/** Makes SIGINT and SIGTERM abort `scope`. */
 export function listenForSignals(scope: Scope): void {
   hub()?.add(scope);
 }
 
-/** Takes that back. What it returns does not settle while a signal is about to end the process. */
+/** Undoes {@linkcode listenForSignals}. Its promise does not settle while a signal is about to end the process. */
 export function stopListening(scope: Scope): Promise<void> | undefined {
   return hub()?.remove(scope);
 }

@@ -1,5 +1,5 @@
 /**
- * Waits for time to pass.
+ * Waits for a time or an instant.
  *
  * @module
  */
@@ -18,7 +18,7 @@ class SleepClaim extends Claim<void> implements Sleeper {
   }
 }
 
-// Where a sleeper stands: it leaves when it is woken or cancelled, and takes its alarm with it.
+// The home of every sleeping wait: a wait that is woken or cancelled leaves it, which disarms the alarm.
 const bed: Waitable<Alarm> = { remove: (node: WaitNode<Alarm>) => disarm(node.payload) };
 
 function startSleep(
@@ -30,12 +30,12 @@ function startSleep(
   const refused = refusal(scope, signal);
   if (refused !== null) return refused;
   const claim = new SleepClaim(scope, signal);
-  // Not if the signal has ended the wait already.
+  // Arms nothing if the signal has already ended the wait.
   if (claim.state === "queued") {
     try {
       claim.node(begin(claim, when)).home = bed;
     } catch (error) {
-      // A faked `setTimeout`.
+      // A faked `setTimeout` threw.
       claim.fail(error);
     }
   }
@@ -47,9 +47,8 @@ function startSleep(
  *
  * - **Cancellation**: rejects with the reason, and removes its timer.
  *
- * @param ms How many ms, at least; zero or less is the next turn of the clock, `Infinity` for ever.
+ * @param ms The least number of ms to wait. Zero or less waits for the next turn of the clock, `Infinity` for ever.
  * @param options Its signal.
- * @throws {TypeError} If an argument is of the wrong kind.
  * @throws {RangeError} If `ms` is NaN.
  *
  * @example Wait
@@ -71,15 +70,14 @@ export function sleep(ms: number, options?: WaitOptions): Promise<void> {
 }
 
 /**
- * Waits until an instant on the system's clock, also when that is set meanwhile or the machine sleeps: then it wakes at
+ * Waits until an instant on the system clock. If the clock is set meanwhile or the machine sleeps, the wait ends at
  * most 30 s late.
  *
- * **Cancellation**: rejects with the reason; its timer is gone.
+ * - **Cancellation**: rejects with the reason, and removes its timer.
  *
- * @param at Epoch ms, or a `Date`. An instant that has passed is the next turn of the clock.
+ * @param at Epoch ms, or a `Date`. For an instant that has passed, it waits for the next turn of the clock.
  * @param options Its signal.
- * @throws {TypeError} If an argument is of the wrong kind.
- * @throws {RangeError} If `at` is no valid instant.
+ * @throws {RangeError} If `at` is not a valid instant.
  *
  * @example Wait for the next full 10 ms
  * ```ts
@@ -100,7 +98,7 @@ export function sleepUntil(at: number | Date, options?: WaitOptions): Promise<vo
 }
 
 async function sleepUntilLater(until: number, scope: Scope, signal: AbortSignal | undefined): Promise<void> {
-  // The alarm is exact to the ms only, and the system's clock may have been set back meanwhile.
+  // The alarm is exact only to the ms, and the system clock may have been set back meanwhile.
   do await startSleep(armAt, until, openScope(scope), signal); while (Date.now() < until);
 }
 
@@ -109,9 +107,8 @@ async function sleepUntilLater(until: number, scope: Scope, signal: AbortSignal 
  *
  * @param options Its signal.
  * @throws The reason of the cancellation.
- * @throws {TypeError} If an option is of the wrong kind.
  *
- * @example Serve until somebody says stop
+ * @example Serve until cancelled
  * ```ts
  * import { scope, sleepForever } from "@weft/async";
  *

@@ -12,21 +12,21 @@ import { CancelScope, checkBlock, runBlock, type ScopeFunction } from "../task/c
 export { CancelScope, type ScopeFunction, type StructuredOptions, TimeoutError };
 
 /**
- * Runs `fn` with a deadline. When it passes, the scope of `fn` is aborted, and once `fn` has ended the call rejects.
+ * Runs `fn` with a deadline. When the deadline passes, it aborts the scope of `fn`, and rejects once `fn` has ended.
  *
- * **Failure**: the error of `fn` wins, with the timeout as its `cause` where it has none. **Cancellation**: a value
- * that `fn` returns counts, even when it is late; an abort from outside rejects with that reason. What can be cut
- * short are waits of this package, and what is given the signal; all else is waited for. **Cost**: no platform timer of
- * its own.
+ * - **Failure**: rejects with the error that `fn` throws, and sets the timeout as its `cause` if it has none.
+ * - **Cancellation**: a value that `fn` returns counts, even if it is late. An abort from outside rejects with its
+ *   reason. An abort cuts short only waits of this package and calls that were given the signal; the call waits for
+ *   everything else.
+ * - **Cost**: it creates no platform timer of its own.
  *
  * @typeParam T What `fn` returns.
  * @param ms How many ms it may take. `Infinity` never passes; zero or less passes at the first wait.
  * @param fn Called with the signal of its scope and the scope, which can move the deadline.
  * @param options Its signal, name and grace.
  * @returns What `fn` returns.
- * @throws {TimeoutError} If the deadline cut `fn` short. Each call has an error of its own, so nested ones tell
- * themselves apart.
- * @throws {TypeError} If an argument is of the wrong kind.
+ * @throws {TimeoutError} If the deadline cut `fn` short. Each call has an error of its own, which distinguishes nested
+ * calls.
  * @throws {RangeError} If `ms` is NaN.
  * @throws {StragglerError} If `fn` still runs `grace` ms after an abort.
  *
@@ -51,7 +51,7 @@ export function timeout<T>(ms: number, fn: ScopeFunction<T>, options?: Structure
 }
 
 /**
- * Runs `fn` with a deadline at an instant; otherwise as {@linkcode timeout}.
+ * Runs `fn` with a deadline at an instant; otherwise the same as {@linkcode timeout}.
  *
  * @typeParam T What `fn` returns.
  * @param at Epoch ms, or a `Date`.
@@ -59,8 +59,7 @@ export function timeout<T>(ms: number, fn: ScopeFunction<T>, options?: Structure
  * @param options Its signal, name and grace.
  * @returns What `fn` returns.
  * @throws {TimeoutError} If the deadline cut `fn` short.
- * @throws {TypeError} If an argument is of the wrong kind.
- * @throws {RangeError} If `at` is no valid instant.
+ * @throws {RangeError} If `at` is not a valid instant.
  *
  * @example One deadline for several steps
  * ```ts
@@ -84,20 +83,20 @@ export function timeoutAt<T>(at: number | Date, fn: ScopeFunction<T>, options?: 
 }
 
 /**
- * Runs `fn` with a deadline, and goes on quietly when it passes.
+ * Runs `fn` with a deadline, and returns quietly if the deadline passes.
  *
- * **Failure**: what `fn` throws, as it is. **Cancellation**: a value that `fn` returns counts, even when it is late; an
- * abort from outside rejects with that reason.
+ * - **Failure**: rejects with the error that `fn` throws, unchanged.
+ * - **Cancellation**: a value that `fn` returns counts, even if it is late. An abort from outside rejects with its
+ *   reason.
  *
  * @typeParam T What `fn` returns.
  * @param ms How many ms it may take. `Infinity` never passes; zero or less passes at the first wait.
  * @param fn Called with the signal of its scope and the scope, which can move the deadline.
  * @param options Its signal, name and grace.
- * @returns What `fn` returns, or `undefined` when the deadline cut it short.
- * @throws {TypeError} If an argument is of the wrong kind.
+ * @returns What `fn` returns, or `undefined` if the deadline cut it short.
  * @throws {RangeError} If `ms` is NaN.
  *
- * @example Take what there is in time
+ * @example Give up without an error
  * ```ts
  * import { moveOnAfter, sleep } from "@weft/async";
  * import { assertEquals } from "@std/assert";

@@ -1,5 +1,5 @@
 /**
- * Waits for foreign promises, with a way out.
+ * Cancellable waits for foreign promises.
  *
  * @module
  */
@@ -17,7 +17,7 @@ export type { WaitOptions };
 /** Options of {@linkcode waitFor}. */
 export interface WaitForOptions extends WaitOptions {
   /**
-   * For how many ms to wait. `Infinity` for ever; zero or less only for what has settled already.
+   * How many ms to wait. `Infinity` waits for ever; zero or less succeeds only if the promise has settled already.
    *
    * @default {Infinity}
    */
@@ -32,7 +32,7 @@ function giveUpAfter(ms: number, claim: Claim<unknown>): void {
   try {
     claim.node(arm({ ring: giveUp }, ms)).home = waits;
   } catch (error) {
-    // A faked `setTimeout`.
+    // A faked `setTimeout` threw.
     claim.fail(error);
   }
 }
@@ -41,18 +41,18 @@ function giveUpAfter(ms: number, claim: Claim<unknown>): void {
  * Waits for a promise that knows nothing of scopes, so that the wait can be cancelled or can time out. The work behind
  * the promise keeps running.
  *
- * - **Failure**: the error of the promise, as it is. After the wait was cancelled or has timed out, or if it was refused
- *   because its scope was already aborted, a failure of the promise reaches only those who await it elsewhere, as with
- *   `Promise.race`. Await in a `shield` what must not be missed.
+ * - **Failure**: rejects with the error of the promise, unchanged. If the wait was cancelled, timed out or was refused
+ *   because its scope was already aborted, a failure of the promise reaches only code that awaits the promise
+ *   elsewhere, as with `Promise.race`. If a failure must not be missed, await the promise in a `shield`.
  * - **Cancellation**: rejects with the reason.
- * - **Cost**: waiting many times for a long-lived promise leaves nothing on it.
+ * - **Cost**: repeated waits for a long-lived promise leave nothing behind on it.
  *
  * @typeParam T What the promise comes to.
  * @param promise A promise or another thenable.
  * @param options Its timeout and signal.
  * @returns What the promise comes to.
- * @throws {TimeoutError} If it takes longer than `timeout`.
- * @throws {TypeError} If an argument is of the wrong kind; for a function see `timeout`.
+ * @throws {TimeoutError} If the promise takes longer than `timeout`.
+ * @throws {TypeError} If `promise` is a function; to run a function with a deadline, use `timeout`.
  * @throws {RangeError} If `timeout` is NaN.
  * @throws {InvalidStateError} If a task waits for itself.
  *

@@ -15,20 +15,20 @@ export type { WaitOptions };
 /** Options of {@linkcode yieldNow}. */
 export interface YieldOptions extends WaitOptions {
   /**
-   * Yields only when that many ms have gone since the last time, and else returns at once.
+   * Yields only if this many ms have passed since the last yield; otherwise returns at once.
    *
    * @default {0}
    */
   budget?: number | undefined;
 }
 
-// While there is always something to run, Deno 2.9 looks at its sockets only once in about sixty turns: an answer from a
-// server took a hundred of them. So a computation that yields seldom gives the loop more turns each time, and pays about
-// a fiftieth of its time for them; one that yields all the time gives one.
+// While there is always something to run, Deno 2.9 polls its sockets only once in about sixty turns: an answer from a
+// server took a hundred turns. A computation that yields rarely therefore gives the loop more turns each time, which
+// cost it about a fiftieth of its time; one that yields all the time gives it one turn.
 const TURNS_PER_MS = 8;
 const MOST_TURNS = 64;
 
-// Who has yielded. Invariant: not empty ⇒ a wake-up is scheduled, and never more than one.
+// The waits that have yielded. Invariant: not empty ⇒ a wake-up is scheduled, and never more than one.
 const yielded = new WaitQueue<null>();
 const DONE = Promise.resolve();
 let scheduled = false;
@@ -41,7 +41,7 @@ function schedule(): void {
 }
 
 function firstTurn(): void {
-  // Not earlier: behind the one that has scheduled it others may have computed.
+  // Not earlier: other code may have computed after the caller that scheduled this turn.
   turnsLeft = Math.min(MOST_TURNS, 1 + Math.floor((performance.now() - lastYield) * TURNS_PER_MS));
   turn();
 }
@@ -49,20 +49,20 @@ function firstTurn(): void {
 function turn(): void {
   if (--turnsLeft > 0) return inNextTurn(turn);
   scheduled = false;
-  // Before the budget is counted anew, so that what runs now starts with all of it.
+  // Before the waiters wake, so that they start with the full budget.
   lastYield = performance.now();
   yielded.grantAll(undefined);
 }
 
 /**
- * Lets the event loop run IO, timers and signals before the caller goes on. `await null` does not: it only goes
- * behind the other microtasks.
+ * Lets the event loop run IO, timers and signals before the caller continues. `await null` does not: it only queues the
+ * caller behind the other microtasks.
  *
- * **Cancellation**: rejects with the reason, also when there is budget left. **Cost**: a turn of the loop; after a long
- * time without a yield up to 64 turns, about a tenth of a millisecond, so that IO comes through.
+ * - **Cancellation**: rejects with the reason, even if some budget is left.
+ * - **Cost**: one turn of the loop. After a long time without a yield, up to 64 turns, about a tenth of a millisecond,
+ *   so that IO is not starved.
  *
  * @param options Its budget and signal.
- * @throws {TypeError} If an option is of the wrong kind.
  * @throws {RangeError} If `budget` is NaN or negative.
  *
  * @example A long computation that lets others run

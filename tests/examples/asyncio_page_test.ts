@@ -99,7 +99,7 @@ const MEMBERS: Record<string, string> = {
 const OBJECTS: Record<string, object> = {
   task: weft.Task.prototype,
   group: weft.TaskGroup.prototype,
-  deadline: weft.CancelScope.prototype,
+  scope: weft.CancelScope.prototype,
   future: weft.Future.prototype,
   lock: weft.Lock.prototype,
   hold: weft.Hold.prototype,
@@ -161,7 +161,7 @@ async function problemOf(code: string, objects: Record<string, object>): Promise
   if (["for await", "async function*", "await using"].includes(code)) return;
   if (code.startsWith("node:")) return await import(code).then(() => undefined, String);
   const path = pathOf(code);
-  const places = [weft, objects, Object.fromEntries(GLOBALS.map((name) => [name, Reflect.get(globalThis, name)]))];
+  const places = [objects, weft, Object.fromEntries(GLOBALS.map((name) => [name, Reflect.get(globalThis, name)]))];
   let at: object | undefined = places.find((place) => path[0] in place);
   for (const [i, name] of path.entries()) {
     const { prototype = {} } = (at ?? {}) as { prototype?: object };
