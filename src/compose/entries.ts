@@ -20,13 +20,25 @@ export type EntryResult<E> = E extends PromiseLike<infer T> ? Awaited<T>
   : E extends (signal: AbortSignal) => infer T ? Awaited<T>
   : never;
 
-/** Options of the combinators that may discard results. */
-export interface DiscardOptions {
+/**
+ * The entries of a combinator: an iterable, whose results come in a list, or a record. `T` is the type that the caller
+ * passes, and each of its members has to be an {@linkcode Entry}.
+ */
+export type Entries<T> = T extends (...args: never[]) => unknown ? readonly Entry<unknown>[]
+  : T extends readonly unknown[] ? { [K in keyof T]: Entry<unknown> }
+  : T extends Iterable<unknown> ? Iterable<Entry<unknown>>
+  : { [K in keyof T]: Entry<unknown> };
+
+/** The result type of any of the entries `T`. */
+export type EntriesResult<T> = EntryResult<T extends Iterable<infer E> ? E : T[keyof T]>;
+
+/** Options of the combinators that may discard results of type `T`. */
+export interface DiscardOptions<T = unknown> {
   /**
    * Called with each value that nobody receives: of a loser, of a sibling of a failure, or of a result that was not
    * read. If it throws, its error becomes an unhandled rejection.
    */
-  onDiscard?: ((value: unknown) => void) | undefined;
+  onDiscard?: ((value: T) => void) | undefined;
 }
 
 const NO_ENTRIES: EntryList = { list: [], keys: null, repeated: null };
@@ -99,7 +111,7 @@ export function refuseEntries(
 }
 
 /** Checks the options of a combinator, and returns them as `readOptions` does. */
-export function checkCombinator<O extends StructuredOptions & DiscardOptions>(
+export function checkCombinator<O extends StructuredOptions & DiscardOptions<never>>(
   action: string,
   options: O | undefined,
   more: readonly (keyof O)[] = [],
@@ -114,14 +126,14 @@ export function checkCombinator<O extends StructuredOptions & DiscardOptions>(
 
 /** Passes a value that nobody receives to `onDiscard`, unless it is that of a repeated promise. */
 export function discard(
-  options: DiscardOptions | undefined,
+  options: DiscardOptions<never> | undefined,
   value: unknown,
   { repeated }: EntryList = NO_ENTRIES,
   index = 0,
 ): void {
   if (repeated?.has(index) === true) return;
   try {
-    options?.onDiscard?.(value);
+    options?.onDiscard?.(value as never);
   } catch (error) {
     surface(error);
   }

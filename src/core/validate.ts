@@ -39,9 +39,9 @@ export function outOfRange(action: string, param: string, rule: string, value: u
 
 /** Throws unless `value` is a function. */
 export function checkFunction(action: string, param: string, value: unknown): void {
-  if (typeof value !== "function") {
-    throw wrongKind(action, param, "a function", value);
-  }
+  if (typeof value === "function") return;
+  const hint = value instanceof Promise ? ", not the promise of its result: pass () => work(), not work()" : "";
+  throw wrongKind(action, param, `a function${hint}`, value);
 }
 
 /** Throws unless `value` is a number of ms: not NaN and, if `negative` is false, zero or more. */

@@ -12,16 +12,6 @@ import type { WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
 
-/** Options of {@linkcode yieldNow}. */
-export interface YieldOptions extends WaitOptions {
-  /**
-   * Yields only when that many ms have gone since the last time, and else returns at once.
-   *
-   * @default {0}
-   */
-  budget?: number | undefined;
-}
-
 // While there is always something to run, Deno 2.9 looks at its sockets only once in about sixty turns: an answer from a
 // server took a hundred of them. So a computation that yields seldom gives the loop more turns each time, and pays about
 // a fiftieth of its time for them; one that yields all the time gives one.
@@ -79,7 +69,16 @@ function turn(): void {
  *
  * @see asyncio.sleep(0) of Python 3.14.
  */
-export function yieldNow(options?: YieldOptions): Promise<void> {
+export function yieldNow(
+  options?: WaitOptions & {
+    /**
+     * Yields only when that many ms have gone since the last time, and else returns at once.
+     *
+     * @default {0}
+     */
+    budget?: number | undefined;
+  },
+): Promise<void> {
   try {
     const signal = checkWait("yield", options);
     const budget = options?.budget === undefined ? 0 : options.budget;
