@@ -40,75 +40,39 @@
 export { LeftoverError, run, type RunOptions } from "./src/task/run.ts";
 export { createTask, type CreateTaskOptions, Task, type TaskFunction } from "./src/task/create_task.ts";
 export { TaskGroup, TaskGroupError, type TaskGroupOptions } from "./src/task/task_group.ts";
-export { Awaitable, type AwaitableState, Future, type FutureOptions } from "./src/task/future.ts";
+export { type Awaitable, Future } from "./src/task/future.ts";
 export { allTasks, currentSignal, currentTask, hasAmbientScope, throwIfCancelled } from "./src/task/current.ts";
 
 // Combine
-export { gather, type Gathered, type GatheredSettled, type GatherOptions } from "./src/compose/gather.ts";
-export {
-  asCompleted,
-  type AsCompletedOptions,
-  type Completed,
-  type CompletedPlace,
-} from "./src/compose/as_completed.ts";
-export { map, type MapOptions, Results } from "./src/compose/map.ts";
+export { gather, type Gathered, type GatherOptions } from "./src/compose/gather.ts";
+export type { DiscardOptions, Entries, EntriesResult, Entry, EntryResult } from "./src/compose/gather.ts";
+export { asCompleted, type AsCompletedOptions, type Completed } from "./src/compose/as_completed.ts";
+export { map, type MapOptions, type Results } from "./src/compose/map.ts";
 export { firstSuccess, race, type RaceOptions } from "./src/compose/race.ts";
-export type { DiscardOptions, Entry, EntryResult } from "./src/compose/gather.ts";
-export { type ReturnWhen, wait, type WaitManyOptions, type WaitResult } from "./src/compose/wait.ts";
+export { wait } from "./src/compose/wait.ts";
 
 // Time
 export { sleep, sleepForever, sleepUntil, type WaitOptions } from "./src/time/sleep.ts";
-export { yieldNow, type YieldOptions } from "./src/time/yield_now.ts";
+export { yieldNow } from "./src/time/yield_now.ts";
 export { moveOnAfter, timeout, timeoutAt } from "./src/time/timeout.ts";
-export { waitFor, type WaitForOptions } from "./src/time/wait_for.ts";
+export { waitFor } from "./src/time/wait_for.ts";
 
 // Cancel
-export { CancelScope, scope, type ScopeFunction, type StructuredOptions } from "./src/task/scope.ts";
-export { cleanup, shield, type ShieldOptions } from "./src/task/shield.ts";
-export {
-  CancelledError,
-  type ErrorCause,
-  InvalidStateError,
-  isCancellation,
-  StragglerError,
-  TimeoutError,
-} from "./src/core/errors.ts";
+export { type CancelScope, scope, type ScopeFunction, type StructuredOptions } from "./src/task/scope.ts";
+export { cleanup, type Disposes, shield } from "./src/task/shield.ts";
+export { CancelledError, InvalidStateError, isCancellation, StragglerError, TimeoutError } from "./src/errors.ts";
 
 // Limit
-export { type AcquireOptions, Permit, Semaphore } from "./src/sync/semaphore.ts";
-export { RateLimiter, type RateLimiterOptions, type RateOptions } from "./src/flow/rate_limiter.ts";
+export { type AcquireOptions, type Permit, Semaphore } from "./src/sync/semaphore.ts";
+export { RateLimiter, type RateLimiterOptions } from "./src/flow/rate_limiter.ts";
 
 // Pass on
-export {
-  LifoQueue,
-  PriorityQueue,
-  type PriorityQueueOptions,
-  Queue,
-  QueueShutDownError,
-  type ShutdownOptions,
-} from "./src/flow/queue.ts";
-export {
-  Channel,
-  ChannelClosedError,
-  type ChannelStatistics,
-  type ClosedPart,
-  Receiver,
-  Receiving,
-  Sender,
-  Sending,
-} from "./src/flow/channel.ts";
-export {
-  select,
-  type SelectCase,
-  type Selected,
-  type SelectedSettled,
-  type SelectIndex,
-  type SelectOptions,
-  type SelectValue,
-} from "./src/flow/select.ts";
+export { LifoQueue, PriorityQueue, Queue, QueueShutDownError } from "./src/flow/queue.ts";
+export { Channel, ChannelClosedError, type ChannelStatistics, Receiver, Sender } from "./src/flow/channel.ts";
+export { select, type SelectCase, type Selected, type SelectOptions } from "./src/flow/select.ts";
 
 // Synchronise
-export { Hold, Lock } from "./src/sync/lock.ts";
+export { Lock } from "./src/sync/lock.ts";
 export { RwLock } from "./src/sync/rw_lock.ts";
 export { AsyncEvent } from "./src/sync/async_event.ts";
 export { Condition } from "./src/sync/condition.ts";

@@ -51,6 +51,8 @@ interface Bad {
   readonly error: typeof TypeError | typeof RangeError;
   readonly rule: string;
   /** Which part of the parameter is refused, when not all of it. */
+  /** The end of the message. */
+  readonly hint?: string;
   readonly part?: { readonly path: string; readonly value: unknown };
 }
 
@@ -58,10 +60,14 @@ const wrongKind = (rule: string, values: unknown[]): Bad[] =>
   values.map((value) => ({ value, error: TypeError, rule }));
 const outOfRange = (rule: string, values: unknown[]): Bad[] =>
   values.map((value) => ({ value, error: RangeError, rule }));
+const hinting = (hint: string, bad: Bad[]): Bad[] => bad.map((one) => ({ ...one, hint }));
 /** What stands for an option that is absent is not refused. */
 const optional = (bad: Bad[]): Bad[] => bad.filter(({ value }) => value !== undefined);
 
-const FUNCTION = wrongKind("a function", [undefined, null, NaN, -1, 1.5, "work", {}, [], Promise.resolve()]);
+const FUNCTION: Bad[] = [
+  ...wrongKind("a function", [undefined, null, NaN, -1, 1.5, "work", {}, []]),
+  ...hinting(": pass () => work(), not work()", wrongKind("a function", [Promise.resolve()])),
+];
 const FLAG = wrongKind("a boolean", [null, NaN, 0, 1, "true", {}, () => true]);
 const NAME = wrongKind("a string", [null, NaN, 5, {}, () => "name"]);
 const SIGNAL = wrongKind("an AbortSignal", [null, NaN, 5, "abort", {}, new AbortController(), () => {}]);
@@ -95,7 +101,8 @@ const LIST = "an iterable or a record of functions and promises";
 const inside = (rule: string, cases: [value: unknown, path: string, part: unknown][]): Bad[] =>
   cases.map(([value, path, part]) => ({ value, error: TypeError, rule, part: { path, value: part } }));
 const ENTRIES = [
-  ...wrongKind(LIST, [undefined, null, NaN, -1, "work", () => {}, Promise.resolve([]), asyncList()]),
+  ...wrongKind(LIST, [undefined, null, NaN, -1, "work", asyncList()]),
+  ...hinting(": pass [a, b], not a, b", wrongKind(LIST, [() => {}, Promise.resolve([])])),
   ...inside("a function or a promise", [
     [[1], "[0]", 1],
     [[() => {}, "work"], "[1]", "work"],
@@ -366,7 +373,6 @@ const TABLE: Record<string, Row> = {
     { signal: SIGNAL, weight: WEIGHT },
     "acquire permit",
   ),
-  "Semaphore.with": row((fn) => semaphore().with(fn), "run with permit", "rejects", "rejects", [fn]),
   "Semaphore.wrap": row((fn) => semaphore().wrap(fn), "wrap", "throws", "ignored", [fn]),
   "Semaphore.release": row((weight) => semaphore().release(weight), "release permit", "throws", "ignored", [
     ["weight", optional(count(1, false)), () => 1],
@@ -534,7 +540,6 @@ const TAKES_ANYTHING = [
   "Queue.tryGet",
   "Queue.taskDone",
   "QueueShutDownError",
-  "Hold.release",
   "Lock",
   "Lock.tryAcquire",
   "Lock.release",
@@ -553,6 +558,15 @@ const TAKES_ANYTHING = [
   "InvalidStateError",
 ];
 
+/** The classes and permits of which only the type is exported. */
+const TYPES_ONLY = {
+  Awaitable: Object.getPrototypeOf(Future),
+  CancelScope: await scope((_signal, self) => self.constructor),
+  Results: asCompleted([]).constructor,
+  Permit: Object.getPrototypeOf(new Lock().tryAcquire()!.constructor),
+  SelectCase: new Channel(1).receiver.receiving().constructor,
+};
+
 /** What only the package makes. */
 const MADE_BY_THE_PACKAGE = [
   "Awaitable",
@@ -560,18 +574,16 @@ const MADE_BY_THE_PACKAGE = [
   "Results",
   "CancelScope",
   "Permit",
-  "Hold",
   "Sender",
   "Receiver",
-  "Sending",
-  "Receiving",
+  "SelectCase",
   "LeftoverError",
   "StragglerError",
   "TaskGroupError",
 ];
 
 /** What TypeScript hides. */
-const PROTECTED = ["Awaitable.settle", "Awaitable.deadlock", "Task.deadlock"];
+const PROTECTED = ["Awaitable.settle", "Awaitable.@weft/async/deadlock@1", "Task.@weft/async/deadlock@1", "Task.start"];
 
 async function* asyncList() {
   yield await Promise.resolve(() => {});
@@ -579,7 +591,7 @@ async function* asyncList() {
 
 /** All that a user can call: functions, classes, and `Class.method`, those of subclasses where they are declared. */
 function exported(): string[] {
-  return Object.entries(weft).flatMap(([name, value]) => {
+  return Object.entries({ ...weft, ...TYPES_ONLY }).flatMap(([name, value]) => {
     const own = (holder: object) =>
       Object.entries(Object.getOwnPropertyDescriptors(holder))
         .filter(([key, { value }]) => typeof value === "function" && !["constructor", "toString"].includes(key))
@@ -642,10 +654,10 @@ function* misuses({ action, optionsAction, params, options }: Row, probe: Probe)
   }
 }
 
-function about(action: string, name: string, { value, rule, part }: Bad): { message: string } {
+function about(action: string, name: string, { value, rule, part, hint = "" }: Bad): { message: string } {
   const param = part === undefined ? name : name + part.path;
   const received = shown(part === undefined ? value : part.value);
-  return { message: `Cannot ${action}: "${param}" must be ${rule}, received ${received}` };
+  return { message: `Cannot ${action}: "${param}" must be ${rule}, received ${received}${hint}` };
 }
 
 Deno.test("every exported function, constructor and method is in the table of bad input", () => {

@@ -11,7 +11,6 @@ import {
   firstSuccess,
   Future,
   gather,
-  type Hold,
   type Lock,
   map,
   moveOnAfter,
@@ -158,8 +157,7 @@ export async function inferred(group: TaskGroup): Promise<void> {
   const perhaps = await moveOnAfter(1, () => "a");
   assertType<IsExact<typeof shielded, number>>(true);
   const shielded = await shield(() => 1, { timeout: 1 });
-  assertType<IsExact<typeof disposable, AsyncDisposable>>(true);
-  const disposable = cleanup(() => {});
+  const _disposable: AsyncDisposable = cleanup(() => {});
 
   // waits
   assertType<IsExact<typeof fromForeign, string>>(true);
@@ -181,7 +179,7 @@ export async function inferredUnderLocks(lock: Lock, rwLock: RwLock, condition: 
   const read = await rwLock.runRead(() => "a");
   assertType<IsExact<typeof written, void>>(true);
   const written = await rwLock.runWrite(() => {});
-  assertType<IsExact<typeof held, Hold | undefined>>(true);
+  assertType<IsExact<typeof held, Permit | undefined>>(true);
   const held = lock.tryAcquire();
   // What is falsy is not waited for.
   assertType<IsExact<typeof word, string>>(true);

@@ -20,11 +20,14 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
+import { type CallKind, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
 import { checkCount, checkFlag } from "../core/validate.ts";
 import {
   checkCombinator,
+  checkEntries,
   type DiscardOptions,
+  type Entries,
+  type EntriesResult,
   type Entry,
   type EntryResult,
   nameOfEntry,
@@ -32,18 +35,31 @@ import {
   startEntry,
 } from "./entries.ts";
 import { ignoreFailure } from "../task/awaitable.ts";
-import { Results, streamResults } from "./results.ts";
+import { type Disposes, type Results, streamResults } from "./results.ts";
 
-export { type DiscardOptions, type Entry, type EntryResult, Results, type StructuredOptions, type TaskFunction };
+export type {
+  DiscardOptions,
+  Disposes,
+  Entries,
+  EntriesResult,
+  Entry,
+  EntryResult,
+  Results,
+  StructuredOptions,
+  TaskFunction,
+};
+
+const AS_COMPLETED: CallKind = { name: "asCompleted", quiet: true, abandonable: true };
 
 /** Options of {@linkcode asCompleted}. */
-export interface AsCompletedOptions extends StructuredOptions, DiscardOptions {
+export interface AsCompletedOptions<T = unknown, S extends boolean = boolean>
+  extends StructuredOptions, DiscardOptions<T> {
   /**
    * Whether to yield failures instead of throwing the first one: each result is a {@linkcode Completed}.
    *
    * @default {false}
    */
-  settled?: boolean | undefined;
+  settled?: S | undefined;
   /**
    * The number of functions that may run at once; the others start in order as these end. Promises do not count,
    * because their work runs already.
@@ -53,16 +69,13 @@ export interface AsCompletedOptions extends StructuredOptions, DiscardOptions {
   concurrency?: number | undefined;
 }
 
-/** The entry that a {@linkcode Completed} belongs to. */
-export interface CompletedPlace {
+/** A result of `asCompleted` with `settled: true`: a `PromiseSettledResult` with the place of its entry. */
+export type Completed<T> = PromiseSettledResult<T> & {
   /** The index of the entry in the input. */
   readonly index: number;
   /** The key of the entry, if the input is a record. */
   readonly key?: string;
-}
-
-/** A result of `asCompleted` with `settled: true`: a `PromiseSettledResult` with the place of its entry. */
-export type Completed<T> = PromiseSettledResult<T> & CompletedPlace;
+};
 
 /**
  * Runs several pieces of work at once, and yields the values as they complete.
@@ -79,7 +92,8 @@ export type Completed<T> = PromiseSettledResult<T> & CompletedPlace;
  * received the result, so the body of a response can be read after a `break`. `currentSignal()` is the signal of the
  * whole call.
  *
- * @typeParam E The type of the entries.
+ * @typeParam T The tuple, array, iterable or record of entries.
+ * @typeParam S Whether the results are settled results.
  * @param entries Functions and promises: an iterable, which is read to its end first, or a record.
  * @param options Concurrency, settled, signal, name, grace, onDiscard.
  * @returns An async iterator, to be read with `for await`.
@@ -100,26 +114,16 @@ export type Completed<T> = PromiseSettledResult<T> & CompletedPlace;
  *
  * @see asyncio.as_completed of Python 3.14: it leaves the rest running after a failure or a break.
  */
-export function asCompleted<E extends Entry<unknown>>(
-  entries: Iterable<E> | Readonly<Record<string, E>>,
-  options?: AsCompletedOptions & { settled?: false | undefined },
-): Results<EntryResult<E>>;
-/** With `settled: true`. */
-export function asCompleted<E extends Entry<unknown>>(
-  entries: Iterable<E> | Readonly<Record<string, E>>,
-  options: AsCompletedOptions & { settled: true },
-): Results<Completed<EntryResult<E>>>;
-/** With `settled` known only at run time. */
-export function asCompleted<E extends Entry<unknown>>(
-  entries: Iterable<E> | Readonly<Record<string, E>>,
-  options: AsCompletedOptions,
-): Results<EntryResult<E> | Completed<EntryResult<E>>>;
-export function asCompleted(
-  entries: Iterable<Entry<unknown>> | Readonly<Record<string, Entry<unknown>>>,
-  options?: AsCompletedOptions,
-): Results<unknown> {
+export function asCompleted<
+  const T extends Entries | object,
+  const S extends boolean = false,
+>(
+  entries: T & Entries<T>,
+  options?: AsCompletedOptions<EntriesResult<T>, S>,
+): Results<S extends true ? Completed<EntriesResult<T>> : EntriesResult<T>> {
   const action = "iterate as completed";
-  const own = checkCombinator(action, options, ["settled", "concurrency"]);
+  checkEntries(action, entries);
+  const own = checkCombinator(action, options as AsCompletedOptions | undefined, ["settled", "concurrency"]);
   const { settled, concurrency = Infinity } = own ?? {};
   checkFlag(action, "settled", settled);
   checkCount(action, "concurrency", concurrency, 1, true);
@@ -127,13 +131,13 @@ export function asCompleted(
   const { list, keys, repeated } = read;
   if (outsideAbort(currentScope(), own?.signal) !== null) list.forEach(ignoreFailure);
   const order = startingOrder(list);
-  const place = (nth: number): CompletedPlace => {
+  const place = (nth: number): { index: number; key?: string } => {
     const index = order[nth]!;
     return keys === null ? { index } : { index, key: keys[index]! };
   };
   return streamResults<number, unknown>(
     {
-      kind: "asCompleted",
+      kind: AS_COMPLETED,
       name: (nth) => nameOfEntry(read, order[nth]!),
       open: () => order[Symbol.iterator](),
       free: (index) => typeof list[index] !== "function",
@@ -148,7 +152,7 @@ export function asCompleted(
     },
     own,
     true,
-  );
+  ) as Results<never>;
 }
 
 /** Returns the indices of the promises, which run already and must always be observed, then those of the functions. */

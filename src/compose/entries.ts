@@ -8,7 +8,7 @@ import { cancelledPromise, nameOf, observe } from "../core/foreign.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
 import type { Scope } from "../core/scope.ts";
 import { checkStructured, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
-import { isThenable, wrongKind } from "../core/validate.ts";
+import { checkFunction, isThenable, wrongKind } from "../core/validate.ts";
 import { surface } from "../core/next_turn.ts";
 import { checkDeadlock, ignoreFailure, scopeless } from "../task/awaitable.ts";
 
@@ -20,13 +20,27 @@ export type EntryResult<E> = E extends PromiseLike<infer T> ? Awaited<T>
   : E extends (signal: AbortSignal) => infer T ? Awaited<T>
   : never;
 
-/** Options of the combinators that may discard results. */
-export interface DiscardOptions {
+/**
+ * The entries of a combinator: an iterable, whose results come in a list, or a record. `T` is the type that the caller
+ * passes; each of its members has to be an {@linkcode Entry}. The default is any shape.
+ */
+export type Entries<T = readonly unknown[] | readonly [] | Iterable<unknown> | Readonly<Record<string, unknown>>> =
+  T extends (...args: never[]) => unknown ? readonly Entry<unknown>[]
+    : T extends readonly Entry<unknown>[] ? T
+    : T extends readonly unknown[] ? { [K in keyof T]: Entry<unknown> }
+    : T extends Iterable<unknown> ? Iterable<Entry<unknown>>
+    : { [K in keyof T]: Entry<unknown> };
+
+/** The result type of any of the entries `T`. */
+export type EntriesResult<T> = EntryResult<T extends Iterable<infer E> ? E : T[keyof T]>;
+
+/** Options of the combinators that may discard results of type `T`. */
+export interface DiscardOptions<T = unknown> {
   /**
    * Called with each value that nobody receives: of a loser, of a sibling of a failure, or of a result that was not
    * read. If it throws, its error becomes an unhandled rejection.
    */
-  onDiscard?: ((value: unknown) => void) | undefined;
+  onDiscard?: ((value: T) => void) | undefined;
 }
 
 const NO_ENTRIES: EntryList = { list: [], keys: null, repeated: null };
@@ -43,14 +57,17 @@ export interface EntryList {
   readonly repeated: ReadonlySet<number> | null;
 }
 
+/** Throws unless `entries` is an iterable or a record. */
+export function checkEntries(action: string, entries: unknown): asserts entries is object {
+  const isEntry = typeof entries === "function" || isThenable(entries);
+  // An async iterable has no keys, so it would pass for an empty record.
+  if (typeof entries === "object" && entries !== null && !isEntry && !(Symbol.asyncIterator in entries)) return;
+  const hint = isEntry ? ": pass [a, b], not a, b" : "";
+  throw wrongKind(action, "entries", "an iterable or a record of functions and promises", entries, hint);
+}
+
 /** Reads entries from an iterable or a record. Throws before anything is started. */
-export function readEntries(action: string, entries: unknown): EntryList {
-  const rule = "an iterable or a record of functions and promises";
-  if (
-    typeof entries !== "object" || entries === null || isThenable(entries) ||
-    // An async iterable has no keys, so it would pass for an empty record.
-    Symbol.asyncIterator in entries
-  ) throw wrongKind(action, "entries", rule, entries);
+export function readEntries(action: string, entries: object): EntryList {
   const isIterable = typeof (entries as Iterable<unknown>)[Symbol.iterator] === "function";
   const keys = isIterable ? null : keysOf(action, entries);
   const list = keys === null
@@ -99,29 +116,26 @@ export function refuseEntries(
 }
 
 /** Checks the options of a combinator, and returns them as `readOptions` does. */
-export function checkCombinator<O extends StructuredOptions & DiscardOptions>(
+export function checkCombinator<O extends StructuredOptions & DiscardOptions<never>>(
   action: string,
   options: O | undefined,
   more: readonly (keyof O)[] = [],
 ): O | undefined {
   const own = checkStructured<O>(action, options, ["onDiscard", ...more]);
-  const onDiscard = own?.onDiscard;
-  if (onDiscard !== undefined && typeof onDiscard !== "function") {
-    throw wrongKind(action, "onDiscard", "a function", onDiscard);
-  }
+  if (own?.onDiscard !== undefined) checkFunction(action, "onDiscard", own.onDiscard);
   return own;
 }
 
 /** Passes a value that nobody receives to `onDiscard`, unless it is that of a repeated promise. */
 export function discard(
-  options: DiscardOptions | undefined,
+  options: DiscardOptions<never> | undefined,
   value: unknown,
   { repeated }: EntryList = NO_ENTRIES,
   index = 0,
 ): void {
   if (repeated?.has(index) === true) return;
   try {
-    options?.onDiscard?.(value);
+    options?.onDiscard?.(value as never);
   } catch (error) {
     surface(error);
   }

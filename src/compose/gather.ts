@@ -20,22 +20,30 @@ import { currentScope, runInScope } from "../core/ambient.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { MANY, Reentry } from "../core/reentry.ts";
 import type { Scope } from "../core/scope.ts";
-import { StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
-import type { TaskFunction } from "../core/structured_call.ts";
+import { StructuredCall } from "../core/structured_call.ts";
+import type { CallKind, StructuredOptions, TaskFunction } from "../core/structured_call.ts";
 import { checkCount, checkFlag } from "../core/validate.ts";
-import { checkCombinator, discard, nameOfEntry, readEntries, refuseEntries, startEntry } from "./entries.ts";
-import type { DiscardOptions, Entry, EntryList, EntryResult } from "./entries.ts";
+import {
+  checkCombinator,
+  checkEntries,
+  discard,
+  nameOfEntry,
+  readEntries,
+  refuseEntries,
+  startEntry,
+} from "./entries.ts";
+import type { DiscardOptions, Entries, EntriesResult, Entry, EntryList, EntryResult } from "./entries.ts";
 
-export type { DiscardOptions, Entry, EntryResult, StructuredOptions, TaskFunction };
+export type { DiscardOptions, Entries, EntriesResult, Entry, EntryResult, StructuredOptions, TaskFunction };
 
 /** Options of {@linkcode gather}. */
-export interface GatherOptions extends StructuredOptions, DiscardOptions {
+export interface GatherOptions<T = unknown, S extends boolean = boolean> extends StructuredOptions, DiscardOptions<T> {
   /**
    * Whether failures are results instead of aborting the rest: each result is a `PromiseSettledResult`.
    *
    * @default {false}
    */
-  settled?: boolean | undefined;
+  settled?: S | undefined;
   /**
    * The number of functions that may run at once; the others start in order as these end. Promises do not count,
    * because their work runs already.
@@ -45,11 +53,18 @@ export interface GatherOptions extends StructuredOptions, DiscardOptions {
   concurrency?: number | undefined;
 }
 
-/** The results of a tuple, array or record of entries, in its shape. */
-export type Gathered<T> = { -readonly [K in keyof T]: EntryResult<T[K]> };
+/**
+ * The results of the entries `T`, in their shape. With `S` = `true`, they are settled results.
+ */
+export type Gathered<T, S extends boolean = false> = S extends true
+  ? T extends readonly unknown[] ? { -readonly [K in keyof T]: PromiseSettledResult<EntryResult<T[K]>> }
+  : T extends Iterable<infer E> ? PromiseSettledResult<EntryResult<E>>[]
+  : { -readonly [K in keyof T]: PromiseSettledResult<EntryResult<T[K]>> }
+  : T extends readonly unknown[] ? { -readonly [K in keyof T]: EntryResult<T[K]> }
+  : T extends Iterable<infer E> ? EntryResult<E>[]
+  : { -readonly [K in keyof T]: EntryResult<T[K]> };
 
-/** The settled results of a tuple, array or record of entries, in its shape. */
-export type GatheredSettled<T> = { -readonly [K in keyof T]: PromiseSettledResult<EntryResult<T[K]>> };
+const GATHER: CallKind = { name: "gather" };
 
 class GatherCall extends StructuredCall<unknown> {
   readonly #entries: EntryList;
@@ -62,16 +77,12 @@ class GatherCall extends StructuredCall<unknown> {
   #next = 0;
 
   constructor(outer: Scope, entries: EntryList, options: GatherOptions | undefined) {
-    super(outer, options);
+    super(GATHER, outer, options);
     this.#entries = entries;
     this.#options = options;
     this.#settled = options?.settled === true;
     this.#results = new Array(entries.list.length);
     this.#running = options?.grace === undefined ? null : new Set();
-  }
-
-  protected override get kind(): string {
-    return "gather";
   }
 
   start(): Promise<unknown> {
@@ -221,6 +232,7 @@ class GatherCall extends StructuredCall<unknown> {
  *   of `gather`.
  *
  * @typeParam T The tuple, array, iterable or record of entries.
+ * @typeParam S Whether the results are settled results.
  * @param entries Functions and promises: an iterable, which is read to its end first, or a record.
  * @param options Concurrency, settled, signal, name, grace, onDiscard.
  * @returns The results.
@@ -251,61 +263,19 @@ class GatherCall extends StructuredCall<unknown> {
  * @see asyncio.gather of Python 3.14: it leaves the siblings of a failure running, while this aborts and joins them;
  * return_exceptions is called settled here.
  */
-export function gather<const T extends readonly Entry<unknown>[] | readonly []>(
-  entries: T,
-  options?: GatherOptions & { settled?: false | undefined },
-): Promise<Gathered<T>>;
-/** With `settled: true`. */
-export function gather<const T extends readonly Entry<unknown>[] | readonly []>(
-  entries: T,
-  options: GatherOptions & { settled: true },
-): Promise<GatheredSettled<T>>;
-/** With `settled` known only at run time. */
-export function gather<const T extends readonly Entry<unknown>[] | readonly []>(
-  entries: T,
-  options: GatherOptions,
-): Promise<Gathered<T> | GatheredSettled<T>>;
-/** With an iterable. */
-export function gather<E extends Entry<unknown>>(
-  entries: Iterable<E>,
-  options?: GatherOptions & { settled?: false | undefined },
-): Promise<EntryResult<E>[]>;
-/** With an iterable and `settled: true`. */
-export function gather<E extends Entry<unknown>>(
-  entries: Iterable<E>,
-  options: GatherOptions & { settled: true },
-): Promise<PromiseSettledResult<EntryResult<E>>[]>;
-/** With an iterable and `settled` known only at run time. */
-export function gather<E extends Entry<unknown>>(
-  entries: Iterable<E>,
-  options: GatherOptions,
-): Promise<EntryResult<E>[] | PromiseSettledResult<EntryResult<E>>[]>;
-/** With a record. */
-export function gather<const T extends Readonly<Record<string, Entry<unknown>>>>(
-  entries: T,
-  options?: GatherOptions & { settled?: false | undefined },
-): Promise<Gathered<T>>;
-/** With a record and `settled: true`. */
-export function gather<const T extends Readonly<Record<string, Entry<unknown>>>>(
-  entries: T,
-  options: GatherOptions & { settled: true },
-): Promise<GatheredSettled<T>>;
-/** With a record and `settled` known only at run time. */
-export function gather<const T extends Readonly<Record<string, Entry<unknown>>>>(
-  entries: T,
-  options: GatherOptions,
-): Promise<Gathered<T> | GatheredSettled<T>>;
-export function gather(
-  entries: Iterable<Entry<unknown>> | Readonly<Record<string, Entry<unknown>>>,
-  options?: GatherOptions,
-): Promise<unknown> {
+export function gather<
+  const T extends Entries | object,
+  const S extends boolean = false,
+>(entries: T & Entries<T>, options?: GatherOptions<EntriesResult<T>, S>): Promise<Gathered<T, S>> {
   try {
-    const own = checkCombinator("gather", options, ["settled", "concurrency"]);
+    checkEntries("gather", entries);
+    const own = checkCombinator("gather", options as GatherOptions | undefined, ["settled", "concurrency"]);
     checkFlag("gather", "settled", own?.settled);
     if (own?.concurrency !== undefined) checkCount("gather", "concurrency", own.concurrency, 1, true);
     const read = readEntries("gather", entries);
     const outer = currentScope();
-    return refuseEntries(read, outer, own) ?? new GatherCall(outer, read, own).start();
+    return refuseEntries(read, outer, own) ??
+      (new GatherCall(outer, read, own).start() as Promise<Gathered<T, S>>);
   } catch (error) {
     return Promise.reject(error);
   }

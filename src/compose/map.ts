@@ -17,16 +17,16 @@
  */
 
 import { observe } from "../core/foreign.ts";
-import type { StructuredOptions } from "../core/structured_call.ts";
+import type { CallKind, StructuredOptions } from "../core/structured_call.ts";
 import { checkCount, checkFlag, checkFunction } from "../core/validate.ts";
 import { checkCombinator, type DiscardOptions } from "./entries.ts";
-import { Results, streamResults } from "./results.ts";
+import { type Disposes, type Results, streamResults } from "./results.ts";
 import { openerOf } from "./stream_source.ts";
 
-export { type DiscardOptions, Results, type StructuredOptions };
+export type { DiscardOptions, Disposes, Results, StructuredOptions };
 
 /** Options of {@linkcode map}. */
-export interface MapOptions extends StructuredOptions, DiscardOptions {
+export interface MapOptions<T = unknown, S extends boolean = boolean> extends StructuredOptions, DiscardOptions<T> {
   /**
    * The number of items that may be in flight at once: a whole number, because the source may never end.
    *
@@ -44,9 +44,10 @@ export interface MapOptions extends StructuredOptions, DiscardOptions {
    *
    * @default {false}
    */
-  settled?: boolean | undefined;
+  settled?: S | undefined;
 }
 
+const MAP: CallKind = { name: "map", quiet: true, abandonable: true };
 const DEFAULT_CONCURRENCY = 10;
 
 /**
@@ -73,6 +74,7 @@ const DEFAULT_CONCURRENCY = 10;
  *
  * @typeParam I The type of the items.
  * @typeParam O The result of `fn`.
+ * @typeParam S Whether the results are settled results.
  * @param source An iterable, async iterable or `ReadableStream`. It may be slow, and it may never end.
  * @param fn Called with the item, the item's own signal and the index.
  * @param options Concurrency, ordered, settled, signal, name, grace, onDiscard.
@@ -96,28 +98,11 @@ const DEFAULT_CONCURRENCY = 10;
  * assertEquals(found, 64);
  * ```
  */
-export function map<I, O>(
+export function map<I, O, const S extends boolean = false>(
   source: Iterable<I> | AsyncIterable<I>,
   fn: (item: I, signal: AbortSignal, index: number) => O | PromiseLike<O>,
-  options?: MapOptions & { settled?: false | undefined },
-): Results<O>;
-/** With `settled: true`. */
-export function map<I, O>(
-  source: Iterable<I> | AsyncIterable<I>,
-  fn: (item: I, signal: AbortSignal, index: number) => O | PromiseLike<O>,
-  options: MapOptions & { settled: true },
-): Results<PromiseSettledResult<O>>;
-/** With `settled` known only at run time. */
-export function map<I, O>(
-  source: Iterable<I> | AsyncIterable<I>,
-  fn: (item: I, signal: AbortSignal, index: number) => O | PromiseLike<O>,
-  options: MapOptions,
-): Results<O | PromiseSettledResult<O>>;
-export function map<I>(
-  source: Iterable<I> | AsyncIterable<I>,
-  fn: (item: I, signal: AbortSignal, index: number) => unknown,
-  options?: MapOptions,
-): Results<unknown> {
+  options?: MapOptions<O, S>,
+): Results<S extends true ? PromiseSettledResult<O> : O> {
   const open = openerOf("map", source);
   checkFunction("map", "fn", fn);
   const own = checkCombinator("map", options, ["concurrency", "ordered", "settled"]);
@@ -127,7 +112,7 @@ export function map<I>(
   checkFlag("map", "settled", settled);
   return streamResults<I, unknown>(
     {
-      kind: "map",
+      kind: MAP,
       name: (index) => `items[${index}]`,
       open,
       start(item, _scope, own, index, ok, no) {
@@ -145,7 +130,7 @@ export function map<I>(
       bound: 2 * concurrency,
       ordered: ordered === true,
     },
-    own,
+    own as MapOptions | undefined,
     false,
-  );
+  ) as Results<never>;
 }

@@ -5,26 +5,37 @@
  */
 
 import { currentScope, runInScope } from "../core/ambient.ts";
-import { CancelledError } from "../core/errors.ts";
+import { CancelledError } from "../errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { abortAll, Scope } from "../core/scope.ts";
-import { StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
-import type { TaskFunction } from "../core/structured_call.ts";
+import { StructuredCall } from "../core/structured_call.ts";
+import type { CallKind, StructuredOptions, TaskFunction } from "../core/structured_call.ts";
 import { surface } from "../core/next_turn.ts";
 import { outOfRange } from "../core/validate.ts";
 import { ignoreFailure } from "../task/awaitable.ts";
-import { checkCombinator, discard, nameOfEntry, readEntries, refuseEntries, startEntry } from "./entries.ts";
-import type { DiscardOptions, Entry, EntryList, EntryResult } from "./entries.ts";
+import {
+  checkCombinator,
+  checkEntries,
+  discard,
+  nameOfEntry,
+  readEntries,
+  refuseEntries,
+  startEntry,
+} from "./entries.ts";
+import type { DiscardOptions, Entries, EntriesResult, Entry, EntryList, EntryResult } from "./entries.ts";
 
-export type { DiscardOptions, Entry, EntryResult, StructuredOptions, TaskFunction };
+export type { DiscardOptions, Entries, EntriesResult, Entry, EntryResult, StructuredOptions, TaskFunction };
 
 /** Options of {@linkcode race} and {@linkcode firstSuccess}. */
-export interface RaceOptions extends StructuredOptions, DiscardOptions {}
+export interface RaceOptions<T = unknown> extends StructuredOptions, DiscardOptions<T> {}
 
 type Winner = { value: unknown } | { error: unknown };
 
+const RACE: CallKind = { name: "race" };
+const FIRST_SUCCESS: CallKind = { name: "firstSuccess" };
+
 class RaceCall extends StructuredCall<unknown> {
-  readonly #kind: "race" | "firstSuccess";
+  readonly #kind: CallKind;
   readonly #entries: EntryList;
   readonly #options: RaceOptions | undefined;
   readonly #errors: unknown[] = [];
@@ -39,15 +50,11 @@ class RaceCall extends StructuredCall<unknown> {
   #winner: Winner | null = null;
   #reason: CancelledError | null = null;
 
-  constructor(kind: "race" | "firstSuccess", outer: Scope, entries: EntryList, options: RaceOptions | undefined) {
-    super(outer, options);
+  constructor(kind: CallKind, outer: Scope, entries: EntryList, options: RaceOptions | undefined) {
+    super(kind, outer, options);
     this.#kind = kind;
     this.#entries = entries;
     this.#options = options;
-  }
-
-  protected override get kind(): string {
-    return this.#kind;
   }
 
   start(): Promise<unknown> {
@@ -102,7 +109,7 @@ class RaceCall extends StructuredCall<unknown> {
       // The call has rejected without a winner, so nobody else can receive this failure.
       if (!isCancellationOf(error, this.scope)) surface(error);
     } else if (isCancellationOf(error, this.scope)) this.cancelled = true;
-    else if (this.#kind === "race") return this.#arrived(index, scope, { error });
+    else if (this.#kind === RACE) return this.#arrived(index, scope, { error });
     else this.#errors.push(error);
     this.#running.delete(index);
     this.end();
@@ -122,12 +129,8 @@ class RaceCall extends StructuredCall<unknown> {
       dropped.push(left);
     }
     if (dropped.length === 0) return;
-    this.#reason = new CancelledError(`The ${this.#kind} has been won`);
+    this.#reason = new CancelledError(`The ${this.#kind.name} has been won`);
     abortAll(dropped, this.#reason);
-  }
-
-  protected override get abortReason(): unknown {
-    return this.#reason ?? super.abortReason;
   }
 
   override tryEnd(): void {
@@ -159,7 +162,7 @@ class RaceCall extends StructuredCall<unknown> {
   protected override discard(): void {
     if (this.state !== "left" || this.#winner === null) return;
     // The call has rejected because of stragglers, so nobody receives the winner's value.
-    this.scope.abort(this.abortReason);
+    this.scope.abort(this.#reason);
     if ("value" in this.#winner) discard(this.#options, this.#winner.value);
   }
 
@@ -168,9 +171,10 @@ class RaceCall extends StructuredCall<unknown> {
   }
 }
 
-function start(kind: "race" | "firstSuccess", entries: unknown, options: RaceOptions | undefined): Promise<unknown> {
-  const action = kind === "race" ? "race" : "find the first success";
+function start(kind: CallKind, entries: unknown, options: RaceOptions | undefined): Promise<unknown> {
+  const action = kind === RACE ? "race" : "find the first success";
   try {
+    checkEntries(action, entries);
     const own = checkCombinator(action, options);
     const read = readEntries(action, entries);
     // A wait for the first of no entries would never end.
@@ -196,7 +200,7 @@ function start(kind: "race" | "firstSuccess", entries: unknown, options: RaceOpt
  *   it cut all of them short, the call rejects with its reason; otherwise the first that ends with a value nevertheless
  *   wins.
  *
- * @typeParam E The type of the entries.
+ * @typeParam T The tuple, array, iterable or record of entries.
  * @param entries Functions and promises, at least one. A promise that loses continues.
  * @param options Signal, name, grace, onDiscard.
  * @returns The value of the winner.
@@ -216,11 +220,10 @@ function start(kind: "race" | "firstSuccess", entries: unknown, options: RaceOpt
  *
  * @see Promise.race of ECMAScript 2026: it leaves the losers running.
  */
-export function race<E extends Entry<unknown>>(
-  entries: Iterable<E> | Readonly<Record<string, E>>,
-  options?: RaceOptions,
-): Promise<EntryResult<E>> {
-  return start("race", entries, options) as Promise<EntryResult<E>>;
+export function race<
+  const T extends Entries | object,
+>(entries: T & Entries<T>, options?: RaceOptions<EntriesResult<T>>): Promise<EntriesResult<T>> {
+  return start(RACE, entries, options as RaceOptions | undefined) as Promise<EntriesResult<T>>;
 }
 
 /**
@@ -234,7 +237,7 @@ export function race<E extends Entry<unknown>>(
  *   iterators that the winner has left open are cancelled and joined with the losers. An abort from outside reaches all
  *   entries until the call settles. The call rejects with its reason, unless an entry succeeds nevertheless.
  *
- * @typeParam E The type of the entries.
+ * @typeParam T The tuple, array, iterable or record of entries.
  * @param entries Functions and promises, at least one. A promise that loses continues.
  * @param options Signal, name, grace, onDiscard.
  * @returns The first value.
@@ -255,9 +258,8 @@ export function race<E extends Entry<unknown>>(
  *
  * @see Promise.any of ECMAScript 2026: it leaves the losers running.
  */
-export function firstSuccess<E extends Entry<unknown>>(
-  entries: Iterable<E> | Readonly<Record<string, E>>,
-  options?: RaceOptions,
-): Promise<EntryResult<E>> {
-  return start("firstSuccess", entries, options) as Promise<EntryResult<E>>;
+export function firstSuccess<
+  const T extends Entries | object,
+>(entries: T & Entries<T>, options?: RaceOptions<EntriesResult<T>>): Promise<EntriesResult<T>> {
+  return start(FIRST_SUCCESS, entries, options as RaceOptions | undefined) as Promise<EntriesResult<T>>;
 }

@@ -14,7 +14,7 @@
  */
 
 import { currentScope, runInScope } from "../core/ambient.ts";
-import { CancelledError } from "../core/errors.ts";
+import { CancelledError } from "../errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { Fifo } from "../core/fifo.ts";
 import { cancelledPromise, nothing } from "../core/foreign.ts";
@@ -22,14 +22,15 @@ import { Link } from "../core/link.ts";
 import { MANY, Reentry } from "../core/reentry.ts";
 import { surface } from "../core/next_turn.ts";
 import { Scope } from "../core/scope.ts";
-import { StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
+import { type CallKind, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import { discard, type DiscardOptions } from "./entries.ts";
 import { type Opener, type SourceReader, StreamSource } from "./stream_source.ts";
 
 /** How a stream reads its source, starts the work, and presents the results. */
 export interface StreamPlan<I, R> {
-  readonly kind: string;
+  /** Quiet, because the reader receives each result, and abandonable. */
+  readonly kind: CallKind;
   /** The name, in messages, of the work for one item. */
   name(index: number): string;
   readonly open: Opener<I>;
@@ -93,7 +94,7 @@ class Slot<R> extends Link implements ItemSignal {
 }
 
 // Surfaces the failures of iterators that were garbage collected unread.
-const lost = new FinalizationRegistry<unknown>((error) => surface(error));
+const lost = /* @__PURE__ */ new FinalizationRegistry<unknown>((error) => surface(error));
 
 /** The engine of one iteration. */
 export class ResultStream<I, R> extends StructuredCall<void> implements SourceReader<I> {
@@ -124,18 +125,14 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   #place: Scope | null = null;
 
   constructor(outer: Scope, plan: StreamPlan<I, R>, options: (StructuredOptions & DiscardOptions) | undefined) {
-    super(outer, options, { abandonable: true });
+    super(plan.kind, outer, options);
     this.#outer = outer;
     this.#plan = plan;
     this.#options = options;
-    this.#source = new StreamSource<I>(this, plan.kind, plan.open);
+    this.#source = new StreamSource<I>(this, plan.kind.name, plan.open);
     // Counts the source as pending until it is closed.
     this.begin();
     this.promise.then(() => this.#finish("done"), (error) => this.#finish({ error }));
-  }
-
-  protected override get kind(): string {
-    return this.#plan.kind;
   }
 
   /** Opens the source and starts the first work. All later work starts in the same async context. */
@@ -189,8 +186,8 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     return outcome;
   }
 
-  override aborted(): void {
-    super.aborted();
+  override aborted(scope: Scope): void {
+    super.aborted(scope);
     const running: Slot<R>[] = [];
     for (let at = this.#running.next; at !== this.#running; at = at.next) running.push(at as Slot<R>);
     for (const slot of running) slot.abort(this.scope.reason);
@@ -211,8 +208,6 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
   }
 
   protected override value(): void {}
-
-  protected override ownAbort(): void {}
 
   /** The number of items that are in flight or wait to be read. */
   get #taken(): number {

@@ -5,20 +5,19 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { attachAsyncDispose } from "../core/dispose.ts";
+import type { Disposes } from "../core/dispose.ts";
 import type { StructuredOptions } from "../core/structured_call.ts";
 import type { DiscardOptions } from "./entries.ts";
 import { ResultStream, type StreamPlan } from "./result_stream.ts";
 
+export type { Disposes };
+
+/** An iteration that ends early with `await using`. */
+export interface Results<R> extends Disposes<"asyncDispose"> {}
+
 /** The results of `map` or `asCompleted`. Read them with `for await`, or with `next` and `await using`. */
 export class Results<R> implements AsyncIterableIterator<R, undefined, unknown> {
   readonly #stream: ResultStream<never, R>;
-
-  /**
-   * Ends the iteration at the end of a block with `await using`: aborts the running work, waits for it, closes the
-   * source, and throws a failure that occurred meanwhile.
-   */
-  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
   /** @internal Use `map` or `asCompleted`. */
   constructor(stream: object) {
@@ -57,12 +56,14 @@ export class Results<R> implements AsyncIterableIterator<R, undefined, unknown> 
     return this;
   }
 
-  static {
-    attachAsyncDispose(Results.prototype, async function (this: Results<unknown>): Promise<void> {
-      await this.#stream.stop();
-      const failure = this.#stream.takeFailure();
-      if (failure !== null) throw failure.error;
-    });
+  /**
+   * Ends the iteration at the end of a block with `await using`: aborts the running work, waits for it, closes the
+   * source, and throws a failure that occurred meanwhile.
+   */
+  async [Symbol.asyncDispose as never](): Promise<void> {
+    await this.#stream.stop();
+    const failure = this.#stream.takeFailure();
+    if (failure !== null) throw failure.error;
   }
 }
 
@@ -75,7 +76,7 @@ export function streamResults<I, R>(
   const stream = new ResultStream<I, R>(currentScope(), plan, options);
   const results = new Results<R>(stream);
   stream.readThrough(results);
-  if (stream.scope.aborted) stream.aborted();
+  if (stream.scope.aborted) stream.aborted(stream.scope);
   if (eager) stream.open();
   return results;
 }

@@ -14,30 +14,9 @@ import { checkDeadlock, ignoreFailure, scopeless, wasCancelled } from "../task/a
 
 export type { WaitOptions };
 
-/**
- * When {@linkcode wait} returns: after all promises have settled, after the first has settled, or after the first has
- * failed (if none fails, after all). A cancellation is not a failure.
- */
-export type ReturnWhen = "allCompleted" | "firstCompleted" | "firstException";
+type ReturnWhen = "allCompleted" | "firstCompleted" | "firstException";
 
-/** Options of {@linkcode wait}. */
-export interface WaitManyOptions extends WaitOptions {
-  /**
-   * When to return.
-   *
-   * @default {"allCompleted"}
-   */
-  returnWhen?: ReturnWhen | undefined;
-  /**
-   * The time in ms after which to return in any case.
-   *
-   * @default {Infinity}
-   */
-  timeout?: number | undefined;
-}
-
-/** The result of {@linkcode wait}. */
-export interface WaitResult<P> {
+interface WaitResult<P> {
   /** The promises that have settled, in order of the input. */
   readonly done: Set<P>;
   /** The promises that have not settled. */
@@ -140,11 +119,25 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
  */
 export function wait<P extends PromiseLike<unknown>>(
   promises: Iterable<P>,
-  options?: WaitManyOptions,
-): Promise<WaitResult<P>> {
+  options?: WaitOptions & {
+    /**
+     * When to return: after all promises have settled, after the first has settled, or after the first has failed (if
+     * none fails, after all). A cancellation is not a failure.
+     *
+     * @default {"allCompleted"}
+     */
+    returnWhen?: "allCompleted" | "firstCompleted" | "firstException" | undefined;
+    /**
+     * The time in ms after which to return in any case.
+     *
+     * @default {Infinity}
+     */
+    timeout?: number | undefined;
+  },
+): Promise<{ readonly done: Set<P>; readonly pending: Set<P> }> {
   try {
     const signal = checkWait("wait", options);
-    const { timeout = Infinity, returnWhen = "allCompleted" } = Object(options) as WaitManyOptions;
+    const { timeout = Infinity, returnWhen = "allCompleted" } = Object(options) as NonNullable<typeof options>;
     checkMs("wait", "timeout", timeout);
     checkReturnWhen(returnWhen);
     const set = readPromises(promises);

@@ -1,20 +1,13 @@
 /**
- * Support for `using`: defines the disposal methods under the platform's symbols, where it has them.
+ * `using` support, with and without declarations of the platform's symbols.
  *
  * @module
  */
 
-/** Makes `using` call `release` at the end of its block. */
-export function attachDispose(prototype: object, release: () => void): void {
-  attach(prototype, Symbol.dispose, release);
-}
-
-/** Makes `await using` call `release` at the end of its block. */
-export function attachAsyncDispose(prototype: object, release: () => Promise<void>): void {
-  attach(prototype, Symbol.asyncDispose, release);
-}
-
-function attach(prototype: object, symbol: symbol | undefined, value: () => unknown): void {
-  if (symbol === undefined) return;
-  Object.defineProperty(prototype, symbol, { value, configurable: true, writable: true });
-}
+/**
+ * `Disposable` (for `K` = `"dispose"`) or `AsyncDisposable` (for `"asyncDispose"`), where the `lib` of the program
+ * declares the symbol; an object otherwise. Where the platform lacks the symbol, the method is unreachable.
+ */
+export type Disposes<K extends "dispose" | "asyncDispose"> = SymbolConstructor extends
+  { readonly [N in K]: infer S extends symbol } ? { [N in S]: () => K extends "dispose" ? void : Promise<void> }
+  : object;

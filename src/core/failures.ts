@@ -10,12 +10,8 @@ import type { Scope } from "./scope.ts";
 /** The most nested errors that are examined: a proxy may produce new ones for ever. */
 const MOST_LOOKS = 500_000;
 
-/** The prototypes of the errors that stay a cancellation when they wrap one. */
-const BUILT_IN: ReadonlySet<unknown> = new Set(
-  [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, DOMException].map((type) =>
-    type.prototype
-  ),
-);
+/** The classes of the errors that stay a cancellation when they wrap one. */
+const BUILT_IN = [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, DOMException];
 
 // The errors that calls have made from their failures. Each is a failure, so its parts need no second check on its way
 // up.
@@ -103,7 +99,7 @@ function takeApart(error: object, parts: unknown[]): boolean {
 
 function isBuiltIn(error: object): boolean {
   const prototype = Object.getPrototypeOf(error);
-  if (BUILT_IN.has(prototype)) return true;
+  if (BUILT_IN.some((type) => type.prototype === prototype)) return true;
   // The errors of this package are derived from it. They are recognised by name, because they may come from another
   // copy.
   return Object.getPrototypeOf(prototype) === DOMException.prototype &&

@@ -4,15 +4,15 @@
  * @module
  */
 
-const DENO = Symbol.for("Deno.customInspect");
-const NODE = Symbol.for("nodejs.util.inspect.custom");
-
-/** Makes Deno and Node print the result of `toString`. */
-export function attachInspect(prototype: object): void {
+/**
+ * Makes Deno and Node print objects of `type` with its `toString`. Call it in a static field, marked as pure: a static
+ * block would keep the class in every bundle, also where it is not used.
+ */
+export function printAsText(type: { readonly prototype: object }): void {
   const value = function (this: object): string {
     return String(this);
   };
-  for (const symbol of [DENO, NODE]) {
-    Object.defineProperty(prototype, symbol, { value });
+  for (const name of ["Deno.customInspect", "nodejs.util.inspect.custom"]) {
+    Object.defineProperty(type.prototype, Symbol.for(name), { value });
   }
 }

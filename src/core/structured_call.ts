@@ -7,6 +7,13 @@
  * open ───────────────────────────► open ───────────────────────────────────────────► ended
  *                                     │ aborted, and `grace` ms later still open
  *                                     └──────────────────────────────────────────────► left (to stragglers)
+ *
+ * The outcome, of which the first that applies counts:
+ *
+ * some work failed genuinely            → `failure`: that failure, or an aggregate of all
+ * an abort from outside cut work short  → the reason of that abort (not for a shield)
+ * its own abort cut work short          → that reason; the value, if its kind is quiet
+ * otherwise                             → `value`, even if it is late
  * ```
  *
  * @module
@@ -15,8 +22,9 @@
 import { type AbortLink, attachToSignal } from "./abort_hub.ts";
 import { runInScope } from "./ambient.ts";
 import { type Alarm, arm, disarm, lookAtClock } from "./clock.ts";
-import { CancelledError, StragglerError } from "./errors.ts";
-import { combineFailures, isCancellationOf } from "./failures.ts";
+import { CancelledError, StragglerError } from "../errors.ts";
+import { Deadline } from "./deadline.ts";
+import { combineFailures, giveCause, isCancellationOf } from "./failures.ts";
 import { abortOf, isPlainPromise, mayBeThenable, nothing, observe } from "./foreign.ts";
 import { surface } from "./next_turn.ts";
 import { Scope, type ScopeKeeper } from "./scope.ts";
@@ -66,16 +74,33 @@ export function outsideAbort(scope: Scope, signal: AbortSignal | undefined): { r
   return signal === undefined ? null : abortOf(signal);
 }
 
+/** A kind of structured call. */
+export interface CallKind {
+  /** The name of the public function or class. */
+  readonly name: string;
+  /** Whether its own abort ends it with its value, instead of rejecting. */
+  readonly quiet?: boolean;
+  /** Whether an abort from outside does not reach its work. */
+  readonly shielded?: boolean;
+  /** Whether the code that uses it may never end it. */
+  readonly abandonable?: boolean;
+}
+
 /** The engine of one structured call. */
 export abstract class StructuredCall<T> implements ScopeKeeper {
   readonly scope: Scope;
+  state: "open" | "ended" | "left" = "open";
   /** Whether some of the work ended by cancellation. */
   cancelled = false;
+  /** Whether its own abort, and not one from outside, cut its work short. */
+  cutShort = false;
   /** The genuine failures, in order of completion. */
   failures: unknown[] | null = null;
-  state: "open" | "ended" | "left" = "open";
-  #pending = 0;
+  /** The deadline, if it ever had one. */
+  deadline: Deadline | null = null;
+  readonly #kind: CallKind;
   readonly #options: StructuredOptions | undefined;
+  #pending = 0;
   #link: AbortLink | null = null;
   #graceAlarm: Alarm | null = null;
   // The kind of the outcome, once it is decided.
@@ -92,16 +117,13 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
    *
    * @param options As `checkStructured` returns them.
    */
-  constructor(
-    outer: Scope,
-    options: StructuredOptions | undefined,
-    kind?: { shielded?: boolean; abandonable?: boolean },
-  ) {
+  constructor(kind: CallKind, outer: Scope, options: StructuredOptions | undefined) {
     lookAtClock();
+    this.#kind = kind;
     this.#options = options;
-    this.scope = new Scope(outer, options?.name, kind?.shielded, kind?.abandonable);
+    this.scope = new Scope(outer, options?.name, kind.shielded, kind.abandonable);
     this.scope.keeper = this;
-    const signal = this.#options?.signal;
+    const signal = options?.signal;
     if (signal === undefined || this.scope.aborted) return;
     try {
       const abort = abortOf(signal);
@@ -113,51 +135,31 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     }
   }
 
-  /** The promise that the call returns. */
-  get promise(): Promise<T> {
-    return this.#promise ??= new Promise<T>((resolve, reject) => {
-      this.#keep = () => {
-        if (this.#settled === "value") resolve(this.#outcome as T);
-        else reject(this.#outcome);
-      };
-      if (this.#settled !== "not") this.#keep();
-    });
-  }
-
-  /** Returns the value of a call that neither failed nor was cut short. */
-  protected abstract value(): T;
-
-  /** Returns the names of the work that has not settled. */
-  protected stragglers(): string[] {
-    return this.scope.children().map((child) => child.label);
-  }
-
-  /** The name of the public function or class that made it. */
-  protected abstract get kind(): string;
-
   /** The name in messages. */
   get label(): string {
     const { name } = this.scope;
-    return name === undefined ? this.kind : `${this.kind} ${JSON.stringify(name)}`;
+    return name === undefined ? this.#kind.name : `${this.#kind.name} ${JSON.stringify(name)}`;
   }
 
-  /** Discards the values that the caller does not receive, because the call rejects. */
-  protected discard(): void {}
+  // How a call differs from others.
 
-  /** The reason for which the work was aborted. */
-  protected get abortReason(): unknown {
-    return this.scope.reason;
-  }
+  /** Returns the value of a call that neither failed nor was cut short. May throw instead. */
+  protected abstract value(): T;
 
   /** Returns the error made of the genuine failures. */
   protected failure(failures: readonly unknown[]): unknown {
     return combineFailures(failures);
   }
 
-  /** Returns the value of a call that only its own abort cut short, or throws its error. */
-  protected ownAbort(): T {
-    throw this.scope.reason;
+  /** Discards the values that the caller does not receive, because the call rejects. */
+  protected discard(): void {}
+
+  /** Returns the names of the work that has not settled. */
+  protected stragglers(): string[] {
+    return this.scope.children().map((child) => child.label);
   }
+
+  // The work.
 
   /** The number of pieces of work that have not settled. */
   get pending(): number {
@@ -200,7 +202,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   /** Ends a call whose work cannot begin. */
   refuse(error: unknown): Promise<never> {
     this.state = "ended";
-    this.unwatch();
+    this.#unwatch();
     this.scope.end();
     return Promise.reject(error);
   }
@@ -217,7 +219,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     try {
       value = runInScope(this.scope, fn, a, b);
     } catch (error) {
-      this.fail(error);
+      this.bodyFailed(error);
       return this.promise;
     }
     if (this.#grace === Infinity && isPlainPromise(value)) {
@@ -231,11 +233,19 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
       observe(value, (value) => {
         this.bodyDone(value as never);
         this.end();
-      }, (error) => this.fail(error));
+      }, (error) => this.bodyFailed(error));
     // A thenable may be a task or a future; awaiting it must be a wait of this scope.
     if (mayBeThenable(value)) runInScope(this.scope, watch);
     else watch();
     return this.promise;
+  }
+
+  /** Called with the result of the function of {@linkcode runBody}. */
+  protected bodyDone(_value: never): void {}
+
+  /** Called with the error of the function of {@linkcode runBody}. */
+  protected bodyFailed(error: unknown): void {
+    this.fail(error);
   }
 
   #endBody(value: unknown): T | Promise<T> {
@@ -245,7 +255,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   }
 
   #failBody(error: unknown): T | Promise<T> {
-    this.fail(error);
+    this.bodyFailed(error);
     return this.#comesTo();
   }
 
@@ -255,21 +265,48 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     return this.#outcome as T;
   }
 
-  /** Takes the result of the function of {@linkcode runBody}. */
-  bodyDone(_value: never): void {}
+  // What bounds it: the deadline, and the grace after an abort.
 
-  aborted(): void {
-    this.startGrace();
+  /** Moves the deadline as {@linkcode Deadline.move} does, or sets one. */
+  setDeadline(ms: number, at?: number): void {
+    (this.deadline ??= new Deadline(this)).move(ms, at);
+  }
+
+  ringIfDue(): void {
+    this.deadline?.ringIfDue();
+  }
+
+  aborted(scope: Scope): void {
+    this.startGrace(scope.reason);
   }
 
   /** Starts the grace, which bounds the wait for aborted work. A second call has no effect. */
-  protected startGrace(): void {
+  protected startGrace(reason: unknown): void {
     if (this.#grace === Infinity || this.state !== "open" || this.#graceAlarm !== null) return;
-    this.#graceAlarm = arm({ ring: () => this.#leave() }, this.#grace);
+    this.#graceAlarm = arm({ ring: () => this.#leave(reason) }, this.#grace);
   }
 
-  childless(): void {
-    this.tryEnd();
+  get #grace(): number {
+    return this.#options?.grace ?? Infinity;
+  }
+
+  /**
+   * Ends the grace: the work that still runs leaves the tree and stays cancelled, but nothing waits for it any more.
+   */
+  #leave(reason: unknown): void {
+    if (this.state !== "open") return;
+    this.state = "left";
+    this.#unwatch();
+    this.scope.leave();
+    const stragglers = this.stragglers();
+    this.#settle("failure", new StragglerError(this.label, stragglers, this.#grace, this.failures ?? [], reason));
+  }
+
+  /** Detaches the call from the signal, and disarms the deadline and the grace. */
+  #unwatch(): void {
+    this.#link?.detach();
+    this.deadline?.stop();
+    if (this.#graceAlarm !== null) disarm(this.#graceAlarm);
   }
 
   abandoned(): void {
@@ -279,6 +316,12 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   /** The error for code that still uses this call after the scope around it has ended. */
   protected get abandonedError(): CancelledError {
     return new CancelledError(`${this.label} was abandoned before its end: the scope it was made in has ended`);
+  }
+
+  // The end.
+
+  childless(): void {
+    this.tryEnd();
   }
 
   /** Ends the call if all its work has settled. */
@@ -292,7 +335,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     }
     const left = this.state === "left";
     this.state = "ended";
-    this.unwatch();
+    this.#unwatch();
     scope.end();
     if (!left) this.#conclude();
   }
@@ -302,20 +345,29 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     return this.#pending === 0 && this.state !== "ended" && this.scope.settleChildren() && !this.scope.ended;
   }
 
-  /** Decides the outcome, in this order: genuine failures, the reason from outside, its own abort, the value. */
+  /** Decides the outcome by the rules above. */
   #conclude(): void {
-    const { scope } = this;
+    const { parent } = this.scope;
     let value: T;
     try {
-      if (this.failures !== null) throw this.failure(this.failures);
-      // An abort from outside does not cut shielded work short.
-      const outside = this.cancelled && !scope.shielded ? outsideAbort(scope.parent!, this.#options?.signal) : null;
+      if (this.failures !== null) throw this.#failure(this.failures);
+      const outside = this.cancelled && !this.#kind.shielded ? outsideAbort(parent!, this.#options?.signal) : null;
       if (outside !== null) return this.#settle("cancellation", outside.reason);
-      value = this.cancelled ? this.ownAbort() : this.value();
+      this.cutShort = this.cancelled;
+      if (this.cancelled && !this.#kind.quiet) throw this.scope.reason;
+      value = this.value();
     } catch (error) {
       return this.#settle("failure", error);
     }
     this.#settle("value", value);
+  }
+
+  #failure(failures: readonly unknown[]): unknown {
+    const failure = this.failure(failures);
+    // A deadline that has passed is probably why the work failed.
+    const error = this.deadline?.error;
+    if (error !== undefined && error !== null) giveCause(failure, error);
+    return failure;
   }
 
   #settle(as: "value" | "failure" | "cancellation", outcome: unknown): void {
@@ -327,27 +379,14 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
     if (as === "cancellation") (this.#reaction ?? this.promise).catch(nothing);
   }
 
-  get #grace(): number {
-    return this.#options?.grace ?? Infinity;
-  }
-
-  /** Detaches the call from the signal, and disarms the grace. */
-  protected unwatch(): void {
-    this.#link?.detach();
-    if (this.#graceAlarm !== null) disarm(this.#graceAlarm);
-  }
-
-  /**
-   * Ends the grace: the work that still runs leaves the tree and stays cancelled, but nothing waits for it any more.
-   */
-  #leave(): void {
-    if (this.state !== "open") return;
-    this.state = "left";
-    this.unwatch();
-    this.scope.leave();
-    this.#settle(
-      "failure",
-      new StragglerError(this.label, this.stragglers(), this.#grace, this.failures ?? [], this.abortReason),
-    );
+  /** The promise that the call returns. */
+  get promise(): Promise<T> {
+    return this.#promise ??= new Promise<T>((resolve, reject) => {
+      this.#keep = () => {
+        if (this.#settled === "value") resolve(this.#outcome as T);
+        else reject(this.#outcome);
+      };
+      if (this.#settled !== "not") this.#keep();
+    });
   }
 }

@@ -27,9 +27,9 @@ function describe(value: unknown): string {
   return typeof value === "bigint" ? `${value}n` : String(value);
 }
 
-/** Returns a `TypeError` with a message in the house form. */
-export function wrongKind(action: string, param: string, rule: string, value: unknown): TypeError {
-  return new TypeError(`Cannot ${action}: "${param}" must be ${rule}, received ${show(value)}`);
+/** Returns a `TypeError` with a message in the house form, which ends with `hint`. */
+export function wrongKind(action: string, param: string, rule: string, value: unknown, hint = ""): TypeError {
+  return new TypeError(`Cannot ${action}: "${param}" must be ${rule}, received ${show(value)}${hint}`);
 }
 
 /** Returns a `RangeError` with a message in the house form. */
@@ -39,9 +39,8 @@ export function outOfRange(action: string, param: string, rule: string, value: u
 
 /** Throws unless `value` is a function. */
 export function checkFunction(action: string, param: string, value: unknown): void {
-  if (typeof value !== "function") {
-    throw wrongKind(action, param, "a function", value);
-  }
+  if (typeof value === "function") return;
+  throw wrongKind(action, param, "a function", value, isThenable(value) ? ": pass () => work(), not work()" : "");
 }
 
 /** Throws unless `value` is a number of ms: not NaN and, if `negative` is false, zero or more. */

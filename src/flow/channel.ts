@@ -25,17 +25,18 @@
  * @module
  */
 
-import { attachInspect } from "../core/inspect.ts";
+import { printAsText } from "../core/inspect.ts";
 import { checkCount } from "../core/validate.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { ChannelCore, ReceiveEnd, SendEnd } from "./channel_core.ts";
-import { ChannelClosedError, type ClosedPart } from "./channel_error.ts";
-import { Receiver, Receiving } from "./receiver.ts";
-import { Sender, Sending } from "./sender.ts";
+import { ChannelClosedError } from "./channel_error.ts";
+import { type Disposes, Receiver } from "./receiver.ts";
+import type { SelectCase } from "./select_case.ts";
+import { Sender } from "./sender.ts";
 import { type ChannelStatistics, statisticsOf } from "./statistics.ts";
 
-export { ChannelClosedError, type ChannelStatistics, type ClosedPart, Receiver, Receiving };
-export { Sender, Sending, type WaitOptions };
+export { ChannelClosedError, type ChannelStatistics, type Disposes, Receiver, type SelectCase, Sender };
+export type { WaitOptions };
 
 /**
  * Passes values from senders to receivers through a buffer of limited size.
@@ -77,6 +78,7 @@ export { Sender, Sending, type WaitOptions };
  * @see trio.open_memory_channel of trio 0.31: the same. Leaving the loop does not close the receiver there either.
  */
 export class Channel<T> {
+  static readonly #printed: void = /* @__PURE__ */ printAsText(Channel);
   readonly #core: ChannelCore<T>;
   /** The first sender. */
   readonly sender: Sender<T>;
@@ -110,9 +112,5 @@ export class Channel<T> {
     const { buffered, capacity, waitingSenders, waitingReceivers } = this.statistics();
     const waiting = `waitingSenders: ${waitingSenders}, waitingReceivers: ${waitingReceivers}`;
     return `Channel { buffered: ${buffered}, capacity: ${capacity}, ${waiting} }`;
-  }
-
-  static {
-    attachInspect(Channel.prototype);
   }
 }

@@ -4,9 +4,6 @@
  * @module
  */
 
-/** The closed part of a channel: the end that was used, all receivers, or all senders. */
-export type ClosedPart = "self" | "receivers" | "senders";
-
 /**
  * Reports that nothing can be sent or received, because an end of the channel is closed.
  *
@@ -34,7 +31,7 @@ export class ChannelClosedError extends Error {
   /** `"ChannelClosedError"`. */
   override readonly name = "ChannelClosedError";
   /** The part that is closed. */
-  readonly closed: ClosedPart;
+  readonly closed: "self" | "receivers" | "senders";
 
   /**
    * Makes the error.
@@ -42,7 +39,7 @@ export class ChannelClosedError extends Error {
    * @param message The action that failed, and why.
    * @param closed The part that is closed.
    */
-  constructor(message: string, closed: ClosedPart) {
+  constructor(message: string, closed: "self" | "receivers" | "senders") {
     super(message);
     this.closed = closed;
   }

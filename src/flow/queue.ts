@@ -22,66 +22,15 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { InvalidStateError } from "../core/errors.ts";
-import { attachInspect } from "../core/inspect.ts";
+import { printAsText } from "../core/inspect.ts";
 import { checkCount, checkFlag, checkFunction, checkOptions, checkWait } from "../core/validate.ts";
-import { beginWait, enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import { beginWait, enqueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
-import { type Buffer, Heap, Stack } from "./buffers.ts";
-import { Fifo } from "../core/fifo.ts";
+import { Heap, Stack } from "./buffers.ts";
+import { QueueCore } from "./queue_core.ts";
+import { QueueShutDownError } from "./queue_error.ts";
 
-export type { WaitOptions };
-
-/** Options of {@linkcode Queue.prototype.shutdown}. */
-export interface ShutdownOptions {
-  /**
-   * Whether to drop the items that are in the queue. Otherwise they can still be taken.
-   *
-   * @default {false}
-   */
-  immediate?: boolean | undefined;
-}
-
-/** Options of {@linkcode PriorityQueue}. */
-export interface PriorityQueueOptions<T> {
-  /**
-   * Compares two items as for `Array.prototype.sort`: returns a negative number if `a` leaves first. It has no default,
-   * because `<` compares arrays, and most objects, as strings.
-   */
-  compare: (a: T, b: T) => number;
-  /**
-   * The largest number of items: a whole number of at least 1, or `Infinity`.
-   *
-   * @default {Infinity}
-   */
-  maxSize?: number | undefined;
-}
-
-/**
- * Reports that the queue is shut down: no item can be put any more, or no item is left to get.
- *
- * @example Detect the shutdown
- * ```ts
- * import { Queue, QueueShutDownError } from "@weft/async";
- * import { assertRejects } from "@std/assert";
- *
- * const queue = new Queue<string>();
- * queue.shutdown();
- * await assertRejects(() => queue.get(), QueueShutDownError);
- * ```
- *
- * @see asyncio.QueueShutDown of Python 3.14.
- */
-export class QueueShutDownError extends Error {
-  /** `"QueueShutDownError"`. */
-  override readonly name = "QueueShutDownError";
-}
-
-const PUT_REFUSED = "Cannot put item: the queue is shut down";
-const GET_REFUSED = "Cannot get item: the queue is shut down and empty";
-
-// Set by the static block of Queue, for its subclasses.
-let setBuffer: <T>(queue: Queue<T>, buffer: Buffer<T>) => void;
+export { QueueShutDownError, type WaitOptions };
 
 /**
  * Passes items from producers to consumers, first in, first out: `put` waits while the queue is full, and `get` waits
@@ -120,17 +69,9 @@ let setBuffer: <T>(queue: Queue<T>, buffer: Buffer<T>) => void;
  * which return instead of throwing. To close one side only, or to pass items without a buffer, use a channel.
  */
 export class Queue<T> implements AsyncIterable<T> {
-  /** The largest number of items. */
-  readonly maxSize: number;
-  #buffer: Buffer<T> = new Fifo<T>();
-  // Invariant: if a getter waits, the buffer is empty; if a putter waits, it is full. So a caller that finds an item,
-  // or room, overtakes no waiter. The payload of a getter is true if it is an iterator.
-  readonly #getters = new WaitQueue<boolean>();
-  readonly #putters = new WaitQueue<T>();
-  // Invariant: if it is not empty, #unfinished > 0.
-  readonly #joiners = new WaitQueue<null>();
-  #unfinished = 0;
-  #isShutDown = false;
+  static readonly #printed: void = /* @__PURE__ */ printAsText(Queue);
+  // Private, but not `#private`, for the subclasses.
+  private readonly core: QueueCore<T>;
 
   /**
    * Makes an empty queue.
@@ -140,42 +81,47 @@ export class Queue<T> implements AsyncIterable<T> {
    */
   constructor(maxSize = Infinity) {
     checkCount(`create ${new.target.name}`, "maxSize", maxSize, 1, true);
-    this.maxSize = maxSize;
+    this.core = new QueueCore<T>(maxSize);
+  }
+
+  /** The largest number of items. */
+  get maxSize(): number {
+    return this.core.maxSize;
   }
 
   /** The number of items. */
   get size(): number {
-    return this.#buffer.size;
+    return this.core.buffer.size;
   }
 
   /** Whether the queue has no item. */
   get empty(): boolean {
-    return this.#buffer.size === 0;
+    return this.core.buffer.size === 0;
   }
 
   /** Whether the queue has no room. */
   get full(): boolean {
-    return this.#buffer.size >= this.maxSize;
+    return this.core.full;
   }
 
   /** The number of waiting `put` calls. */
   get putting(): number {
-    return this.#putters.size;
+    return this.core.putters.size;
   }
 
   /** The number of waiting `get` calls and iterators. */
   get getting(): number {
-    return this.#getters.size;
+    return this.core.getters.size;
   }
 
   /** The number of items that were put and for which `taskDone` was not called yet. `join` waits for them. */
   get unfinished(): number {
-    return this.#unfinished;
+    return this.core.unfinished;
   }
 
   /** Whether `shutdown` was called. */
   get isShutDown(): boolean {
-    return this.#isShutDown;
+    return this.core.isShutDown;
   }
 
   /**
@@ -189,11 +135,7 @@ export class Queue<T> implements AsyncIterable<T> {
   put(item: T, options?: WaitOptions): Promise<void> {
     try {
       const signal = checkWait("put item", options);
-      const scope = currentScope();
-      const refused = refusal(scope, signal);
-      if (refused !== null) return refused;
-      if (this.#offer(item)) return Promise.resolve();
-      return enqueue(this.#putters, item, scope, signal);
+      return this.core.put(item, currentScope(), signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -214,11 +156,7 @@ export class Queue<T> implements AsyncIterable<T> {
   get(options?: WaitOptions): Promise<T> {
     try {
       const signal = checkWait("get item", options);
-      const scope = currentScope();
-      const refused = refusal(scope, signal);
-      if (refused !== null) return refused;
-      if (!this.#mustWait()) return Promise.resolve(this.#take());
-      return enqueue(this.#getters, false, scope, signal);
+      return this.core.get(currentScope(), signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -232,7 +170,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws {QueueShutDownError} If the queue is shut down.
    */
   tryPut(item: T): boolean {
-    return this.#offer(item);
+    return this.core.offer(item);
   }
 
   /**
@@ -253,7 +191,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * ```
    */
   tryGet(): { value: T } | undefined {
-    return this.#mustWait() ? undefined : { value: this.#take() };
+    return this.core.mustWait() ? undefined : { value: this.core.take() };
   }
 
   /**
@@ -262,10 +200,7 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws {InvalidStateError} If it was already called once for each item that was put; then nothing changes.
    */
   taskDone(): void {
-    if (this.#unfinished === 0) {
-      throw new InvalidStateError("Cannot count a task as done: all items that were put are done");
-    }
-    this.#finish(1);
+    this.core.finish(1);
   }
 
   /**
@@ -275,10 +210,11 @@ export class Queue<T> implements AsyncIterable<T> {
    * @throws The reason of an abort.
    */
   join(options?: WaitOptions): Promise<void> {
+    const { core } = this;
     return beginWait(
       "join queue",
       options,
-      (scope, signal) => this.#unfinished === 0 ? Promise.resolve() : enqueue(this.#joiners, null, scope, signal),
+      (scope, signal) => core.unfinished === 0 ? Promise.resolve() : enqueue(core.joiners, null, scope, signal),
     );
   }
 
@@ -286,27 +222,27 @@ export class Queue<T> implements AsyncIterable<T> {
    * Shuts the queue down. Waiting and later `put` calls reject. The items in the queue can still be taken; after them,
    * `get` rejects and iterators end. A second call does nothing more, except that it may be `immediate`.
    *
-   * @param options Whether to drop the items in the queue; `join` then waits only for the items that were taken.
+   * @param options `immediate: true` drops the items in the queue; `join` then waits only for the items that were taken.
    *
    * @see asyncio.Queue.shutdown of Python 3.14.
    */
-  shutdown(options?: ShutdownOptions): void {
+  shutdown(options?: { readonly immediate?: boolean | undefined }): void {
     checkOptions("shut down queue", options);
-    checkFlag("shut down queue", "immediate", options?.immediate);
-    this.#isShutDown = true;
-    this.#putters.failAll(new QueueShutDownError(PUT_REFUSED));
-    if (options?.immediate === true) {
-      const dropped = this.size;
-      this.#buffer.clear();
-      this.#finish(dropped);
-    }
-    this.#refuseGetters();
+    const immediate = options?.immediate;
+    checkFlag("shut down queue", "immediate", immediate);
+    this.core.shutdown(immediate === true);
   }
 
   /** Takes items until the queue is shut down and empty. With several iterators, each item goes to one of them. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     const iterator: AsyncIterableIterator<T, undefined> = {
-      next: () => this.#next(),
+      next: () => {
+        try {
+          return this.core.next(currentScope());
+        } catch (error) {
+          return Promise.reject(error);
+        }
+      },
       [Symbol.asyncIterator]: () => iterator,
     };
     return iterator;
@@ -317,77 +253,6 @@ export class Queue<T> implements AsyncIterable<T> {
     const { size, maxSize, unfinished, putting, getting } = this;
     const state = `size: ${size}, maxSize: ${maxSize}, unfinished: ${unfinished}`;
     return `${this.constructor.name} { ${state}, putting: ${putting}, getting: ${getting} }`;
-  }
-
-  static {
-    setBuffer = (queue, buffer) => queue.#buffer = buffer;
-    attachInspect(Queue.prototype);
-  }
-
-  /** Puts the item, or hands it to a waiter. Returns false if the queue is full. */
-  #offer(item: T): boolean {
-    if (this.#isShutDown) throw new QueueShutDownError(PUT_REFUSED);
-    const getter = this.#getters.head();
-    if (getter !== null) getter.claim.grant(getter.payload ? { value: item, done: false } : item);
-    else if (this.full) return false;
-    else this.#buffer.push(item);
-    this.#unfinished++;
-    return true;
-  }
-
-  #mustWait(): boolean {
-    if (!this.empty) return false;
-    if (this.#isShutDown) throw new QueueShutDownError(GET_REFUSED);
-    return true;
-  }
-
-  #take(): T {
-    const item = this.#buffer.shift();
-    if (this.#putters.size > 0) this.#admit();
-    return item;
-  }
-
-  /** Puts the items of the waiting putters while there is room. */
-  #admit(): void {
-    for (let node = this.#putters.head(); node !== null && !this.full; node = this.#putters.head()) {
-      try {
-        this.#buffer.push(node.payload);
-      } catch (error) {
-        // A foreign `compare` threw. This is the putter's failure, not that of the caller that has just made room.
-        node.claim.fail(error);
-        continue;
-      }
-      this.#unfinished++;
-      node.claim.grant(undefined);
-    }
-  }
-
-  #finish(count: number): void {
-    this.#unfinished -= count;
-    if (this.#unfinished === 0) this.#joiners.grantAll(undefined);
-  }
-
-  #refuseGetters(): void {
-    const error = new QueueShutDownError(GET_REFUSED);
-    for (let node = this.#getters.head(); node !== null; node = this.#getters.head()) {
-      if (node.payload) node.claim.grant({ value: undefined, done: true });
-      else node.claim.fail(error);
-    }
-  }
-
-  #next(): Promise<IteratorResult<T, undefined>> {
-    const scope = currentScope();
-    const refused = refusal(scope);
-    if (refused !== null) return refused;
-    if (!this.empty) {
-      try {
-        return Promise.resolve({ value: this.#take(), done: false });
-      } catch (error) {
-        return Promise.reject(error);
-      }
-    }
-    if (this.#isShutDown) return Promise.resolve({ value: undefined, done: true });
-    return enqueue(this.#getters, true, scope);
   }
 }
 
@@ -417,7 +282,7 @@ export class LifoQueue<T> extends Queue<T> {
    */
   constructor(maxSize = Infinity) {
     super(maxSize);
-    setBuffer(this, new Stack<T>());
+    this["core"].buffer = new Stack<T>();
   }
 }
 
@@ -454,11 +319,23 @@ export class PriorityQueue<T> extends Queue<T> {
    * @param options How to compare items, and the largest number of items.
    * @throws {RangeError} If `maxSize` is less than 1, fractional or NaN.
    */
-  constructor(options: PriorityQueueOptions<T>) {
+  constructor(options: {
+    /**
+     * Compares two items as for `Array.prototype.sort`: returns a negative number if `a` leaves first. It has no default,
+     * because `<` compares arrays, and most objects, as strings.
+     */
+    compare: (a: T, b: T) => number;
+    /**
+     * The largest number of items: a whole number of at least 1, or `Infinity`.
+     *
+     * @default {Infinity}
+     */
+    maxSize?: number | undefined;
+  }) {
     checkOptions("create PriorityQueue", options);
-    const { compare, maxSize } = Object(options) as PriorityQueueOptions<T>;
+    const { compare, maxSize } = Object(options) as typeof options;
     checkFunction("create PriorityQueue", "compare", compare);
     super(maxSize);
-    setBuffer(this, new Heap<T>(compare));
+    this["core"].buffer = new Heap<T>(compare);
   }
 }

@@ -6,8 +6,8 @@
 
 import { currentScope } from "../core/ambient.ts";
 import { type Alarm, arm, clockNow, disarm, type Sleeper } from "../core/clock.ts";
-import { attachInspect } from "../core/inspect.ts";
-import type { TaskFunction } from "../core/structured_call.ts";
+import { printAsText } from "../core/inspect.ts";
+import type { CallKind, TaskFunction } from "../core/structured_call.ts";
 import {
   checkCount,
   checkFunction,
@@ -19,9 +19,12 @@ import {
 } from "../core/validate.ts";
 import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
-import { runWith } from "../sync/run_with.ts";
+import { runWith } from "../sync/permit.ts";
+import type { AcquireOptions } from "../sync/semaphore.ts";
 
-export type { TaskFunction, WaitOptions };
+export type { AcquireOptions, TaskFunction, WaitOptions };
+
+const RUN: CallKind = { name: "RateLimiter.run" };
 
 /** Options of {@linkcode RateLimiter}. */
 export interface RateLimiterOptions {
@@ -35,16 +38,6 @@ export interface RateLimiterOptions {
    * @default {limit}
    */
   burst?: number | undefined;
-}
-
-/** Options of {@linkcode RateLimiter.prototype.acquire}. */
-export interface RateOptions extends WaitOptions {
-  /**
-   * The number of tokens to take together.
-   *
-   * @default {1}
-   */
-  weight?: number | undefined;
 }
 
 /**
@@ -66,6 +59,7 @@ export interface RateOptions extends WaitOptions {
  * ```
  */
 export class RateLimiter {
+  static readonly #printed: void = /* @__PURE__ */ printAsText(RateLimiter);
   /** The number of tokens added in each `interval`. */
   readonly limit: number;
   /** The time in ms in which `limit` tokens are added. */
@@ -128,7 +122,7 @@ export class RateLimiter {
    * @throws The reason of an abort; then nothing was taken.
    * @throws {RangeError} If `weight` is not a whole number of at least 1, or is more than `burst`.
    */
-  acquire(options?: RateOptions): Promise<void> {
+  acquire(options?: AcquireOptions): Promise<void> {
     try {
       return this.#acquire(this.#checkAcquire(options), checkWait("acquire token", options));
     } catch (error) {
@@ -153,7 +147,7 @@ export class RateLimiter {
    * @returns Whether a token was taken.
    * @throws {RangeError} If `weight` is not a whole number of at least 1, or is more than `burst`.
    */
-  tryAcquire(options?: Pick<RateOptions, "weight">): boolean {
+  tryAcquire(options?: Pick<AcquireOptions, "weight">): boolean {
     return this.#tryTake(this.#checkAcquire(options));
   }
 
@@ -170,12 +164,12 @@ export class RateLimiter {
    * @throws The reason of an abort during the wait, or the error of `fn`.
    * @throws {RangeError} If `weight` is out of range.
    */
-  run<T>(fn: TaskFunction<T>, options?: RateOptions): Promise<T> {
+  run<T>(fn: TaskFunction<T>, options?: AcquireOptions): Promise<T> {
     try {
       checkFunction("run with token", "fn", fn);
       const weight = this.#checkAcquire(options);
       const signal = checkWait("acquire token", options);
-      return runWith("RateLimiter.run", this.#acquire(weight, signal), signal, (own) => fn(own), {
+      return runWith(RUN, this.#acquire(weight, signal), signal, (own) => fn(own), {
         ended: (_, called) => {
           if (!called) this.#giveBack(weight);
         },
@@ -226,11 +220,7 @@ export class RateLimiter {
     return `RateLimiter { ${rate}, available: ${availableTokens}, waiting: ${waiting} }`;
   }
 
-  static {
-    attachInspect(RateLimiter.prototype);
-  }
-
-  #checkAcquire(options: Pick<RateOptions, "weight"> | undefined): number {
+  #checkAcquire(options: Pick<AcquireOptions, "weight"> | undefined): number {
     checkOptions("acquire token", options);
     const weight = options?.weight === undefined ? 1 : options.weight;
     checkCount("acquire token", "weight", weight, 1, false);

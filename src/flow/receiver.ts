@@ -4,28 +4,20 @@
  * @module
  */
 
-import { attachDispose } from "../core/dispose.ts";
-import { attachInspect } from "../core/inspect.ts";
+import type { Disposes } from "../core/dispose.ts";
+import { printAsText } from "../core/inspect.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { LATER, PLAINLY, type ReceiveEnd, STEPWISE, type Told, use } from "./channel_core.ts";
+import { SelectCase } from "./select_case.ts";
 import { type ChannelStatistics, statisticsOf } from "./statistics.ts";
 import { readableOf, receiveEndFrom } from "./streams.ts";
 
-/** A case of `select`: a receive that does nothing until `select` is called with it. */
-export class Receiving<T> {
-  /** The receiver to use. */
-  readonly receiver: Receiver<T>;
-
-  /** @internal Use `Receiver.prototype.receiving`. */
-  constructor(receiver: Receiver<T>) {
-    this.receiver = receiver;
-  }
-}
-
-/** Returns the engine of a receiver, for `select`. Set by the static block of `Receiver`. */
-export let receiveEndOf: <T>(receiver: Receiver<T>) => ReceiveEnd<T>;
+export type { Disposes };
 
 const BOXED: Told<unknown> = { ok: (value) => ({ value }), no: PLAINLY.no };
+
+/** A receiver closes with `using`. */
+export interface Receiver<T> extends Disposes<"dispose"> {}
 
 /**
  * Receives values from a channel. A `Channel` makes the first receiver, and {@linkcode Receiver.prototype.clone} makes
@@ -35,10 +27,8 @@ const BOXED: Told<unknown> = { ok: (value) => ({ value }), no: PLAINLY.no };
  * the values.
  */
 export class Receiver<T> implements AsyncIterable<T> {
+  static readonly #printed: void = /* @__PURE__ */ printAsText(Receiver);
   readonly #end: ReceiveEnd<T>;
-
-  /** Closes the receiver at the end of a block with `using`, if the platform has `Symbol.dispose`. */
-  declare readonly [Symbol.dispose]: () => void;
 
   /** @internal Use `Channel`. */
   constructor(end: object) {
@@ -115,8 +105,8 @@ export class Receiver<T> implements AsyncIterable<T> {
    *
    * @returns The case.
    */
-  receiving(): Receiving<T> {
-    return new Receiving(this);
+  receiving(): SelectCase<T> {
+    return new SelectCase(this.#end);
   }
 
   /**
@@ -193,9 +183,8 @@ export class Receiver<T> implements AsyncIterable<T> {
     return `Receiver { state: ${state}, buffered: ${buffered}, capacity: ${capacity}, waiting: ${waitingReceivers} }`;
   }
 
-  static {
-    receiveEndOf = (receiver) => receiver.#end;
-    attachDispose(Receiver.prototype, Receiver.prototype.close);
-    attachInspect(Receiver.prototype);
+  /** Closes the receiver at the end of a block with `using`. */
+  [Symbol.dispose as never](): void {
+    this.close();
   }
 }

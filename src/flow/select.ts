@@ -8,16 +8,12 @@ import { currentScope } from "../core/ambient.ts";
 import { checkFlag, checkOptions, checkSignal, outOfRange, wrongKind } from "../core/validate.ts";
 import { Claim, refusal, type WaitOptions } from "../core/wait_queue.ts";
 import type { End, Told } from "./channel_core.ts";
-import { receiveEndOf, Receiving } from "./receiver.ts";
-import { sendEndOf, Sending } from "./sender.ts";
+import { SelectCase } from "./select_case.ts";
 
-export { Receiving, Sending, type WaitOptions };
-
-/** A case that {@linkcode select} can wait for. */
-export type SelectCase = Receiving<unknown> | Sending<unknown>;
+export type { SelectCase, WaitOptions };
 
 /** Options of {@linkcode select}. */
-export interface SelectOptions extends WaitOptions {
+export interface SelectOptions<S extends boolean = boolean> extends WaitOptions {
   /**
    * Whether to choose at random among several ready cases. Otherwise the first one in order is chosen.
    *
@@ -29,23 +25,18 @@ export interface SelectOptions extends WaitOptions {
    *
    * @default {false}
    */
-  settled?: boolean | undefined;
+  settled?: S | undefined;
 }
 
-/** The value of a case: the value that was received, or `undefined` for a send. */
-export type SelectValue<C> = C extends Receiving<infer T> ? T : undefined;
-
-/** The index for the key `K` of a tuple. For an array it is any number. */
-export type SelectIndex<K> = K extends `${infer I extends number}` ? I : number;
-
-/** The index of the case that was done, and its value. `index` discriminates the types. */
-export type Selected<C extends readonly unknown[]> = {
-  [K in keyof C]: { readonly index: SelectIndex<K>; readonly value: SelectValue<C[K]> };
-}[number];
-
-/** The result with `settled: true`: a `PromiseSettledResult` with the index of its case. */
-export type SelectedSettled<C extends readonly unknown[]> = {
-  [K in keyof C]: { readonly index: SelectIndex<K> } & PromiseSettledResult<SelectValue<C[K]>>;
+/**
+ * The index of the case that was done, which discriminates the types, and its value; or, with `S` = `true`, a
+ * `PromiseSettledResult` with the index.
+ */
+export type Selected<C extends readonly unknown[], S extends boolean = false> = {
+  [K in keyof C]: C[K] extends SelectCase<infer T>
+    ? S extends true ? PromiseSettledResult<T> & { readonly index: K extends `${infer I extends number}` ? I : number }
+    : { readonly index: K extends `${infer I extends number}` ? I : number; readonly value: T }
+    : never;
 }[number];
 
 /** A case of a call that has started. */
@@ -75,8 +66,7 @@ function readCases(cases: unknown, settled: boolean): Case[] {
   if (!Array.isArray(cases)) throw wrongKind("select", "cases", "an array of sends and receives", cases);
   const list = Array.from(cases, (one: unknown, index): Case => {
     const told = toldOf(index, settled);
-    if (one instanceof Receiving) return { end: receiveEndOf(one.receiver), value: undefined, told };
-    if (one instanceof Sending) return { end: sendEndOf(one.sender), value: one.value, told };
+    if (one instanceof SelectCase) return { end: one["end"], value: one["value"], told };
     throw wrongKind("select", `cases[${index}]`, "a send or a receive", one);
   });
   // A wait for the first of no cases would never end.
@@ -94,6 +84,7 @@ function readCases(cases: unknown, settled: boolean): Case[] {
  * - **Cancellation**: An aborted select has done nothing. A send or receive that was done in the same turn counts.
  *
  * @typeParam C The cases.
+ * @typeParam S Whether the result is a settled result.
  * @param cases The results of `Receiver.receiving` and `Sender.sending`, at least one.
  * @param options Signal, fair, settled.
  * @returns The index of the case, and its value.
@@ -124,24 +115,13 @@ function readCases(cases: unknown, settled: boolean): Case[] {
  *
  * @see select of Go 1.25: the same, but receiving from a closed channel gives a zero value there and rejects here.
  */
-export function select<const C extends readonly SelectCase[]>(
+export function select<const C extends readonly SelectCase<unknown>[], const S extends boolean = false>(
   cases: C,
-  options?: SelectOptions & { settled?: false | undefined },
-): Promise<Selected<C>>;
-/** With `settled: true`. */
-export function select<const C extends readonly SelectCase[]>(
-  cases: C,
-  options: SelectOptions & { settled: true },
-): Promise<SelectedSettled<C>>;
-/** With `settled` known only at run time. */
-export function select<const C extends readonly SelectCase[]>(
-  cases: C,
-  options: SelectOptions,
-): Promise<Selected<C> | SelectedSettled<C>>;
-export function select(cases: unknown, options?: SelectOptions): Promise<unknown> {
+  options?: SelectOptions<S>,
+): Promise<Selected<C, S>> {
   try {
     checkOptions("select", options);
-    const { signal, fair = true, settled = false } = options ?? {};
+    const { signal, fair = true, settled = false } = (options ?? {}) as SelectOptions;
     checkSignal("select", signal);
     checkFlag("select", "fair", fair);
     checkFlag("select", "settled", settled);
@@ -151,9 +131,9 @@ export function select(cases: unknown, options?: SelectOptions): Promise<unknown
     if (refused !== null) return refused;
     const ready = list.filter(({ end }) => end.ready);
     const chosen = ready[fair ? Math.floor(Math.random() * ready.length) : 0];
-    if (chosen !== undefined) return Promise.resolve(chosen.end.now(chosen.told, chosen.value));
-    const claim = new Claim<unknown>(scope, signal);
-    for (const { end, told, value } of list) end.wait(claim, told, value);
+    if (chosen !== undefined) return Promise.resolve(chosen.end.now(chosen.told, chosen.value) as Selected<C, S>);
+    const claim = new Claim<Selected<C, S>>(scope, signal);
+    for (const { end, told, value } of list) end.wait(claim as Claim<unknown>, told, value);
     return claim.promise;
   } catch (error) {
     return Promise.reject(error);

@@ -4,36 +4,23 @@
  * @module
  */
 
-import { attachDispose } from "../core/dispose.ts";
-import { attachInspect } from "../core/inspect.ts";
+import type { Disposes } from "../core/dispose.ts";
+import { printAsText } from "../core/inspect.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { LATER, PLAINLY, type SendEnd, use } from "./channel_core.ts";
+import { SelectCase } from "./select_case.ts";
 import { type ChannelStatistics, statisticsOf } from "./statistics.ts";
 import { writableOf } from "./streams.ts";
 
-/** A case of `select`: a send that does nothing until `select` is called with it. */
-export class Sending<T> {
-  /** The sender to use. */
-  readonly sender: Sender<T>;
-  /** The value to send. */
-  readonly value: T;
+export type { Disposes };
 
-  /** @internal Use `Sender.prototype.sending`. */
-  constructor(sender: Sender<T>, value: T) {
-    this.sender = sender;
-    this.value = value;
-  }
-}
-
-/** Returns the engine of a sender, for `select`. Set by the static block of `Sender`. */
-export let sendEndOf: <T>(sender: Sender<T>) => SendEnd<T>;
+/** A sender closes with `using`. */
+export interface Sender<T> extends Disposes<"dispose"> {}
 
 /** Sends values into a channel. A `Channel` makes the first sender, {@linkcode Sender.prototype.clone} makes more. */
 export class Sender<T> {
+  static readonly #printed: void = /* @__PURE__ */ printAsText(Sender);
   readonly #end: SendEnd<T>;
-
-  /** Closes the sender at the end of a block with `using`, if the platform has `Symbol.dispose`. */
-  declare readonly [Symbol.dispose]: () => void;
 
   /** @internal Use `Channel`. */
   constructor(end: object) {
@@ -78,8 +65,8 @@ export class Sender<T> {
    * @param value The value to send.
    * @returns The case.
    */
-  sending(value: T): Sending<T> {
-    return new Sending(this, value);
+  sending(value: T): SelectCase<undefined> {
+    return new SelectCase(this.#end, value);
   }
 
   /**
@@ -148,9 +135,8 @@ export class Sender<T> {
     return `Sender { state: ${state}, buffered: ${buffered}, capacity: ${capacity}, waiting: ${waitingSenders} }`;
   }
 
-  static {
-    sendEndOf = (sender) => sender.#end;
-    attachDispose(Sender.prototype, Sender.prototype.close);
-    attachInspect(Sender.prototype);
+  /** Closes the sender at the end of a block with `using`. */
+  [Symbol.dispose as never](): void {
+    this.close();
   }
 }

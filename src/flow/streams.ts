@@ -6,7 +6,7 @@
  */
 
 import { currentScope, runInScope } from "../core/ambient.ts";
-import { InvalidStateError } from "../core/errors.ts";
+import { InvalidStateError } from "../errors.ts";
 import { surface } from "../core/next_turn.ts";
 import { wrongKind } from "../core/validate.ts";
 import { Claim } from "../core/wait_queue.ts";

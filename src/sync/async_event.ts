@@ -4,7 +4,7 @@
  * @module
  */
 
-import { attachInspect } from "../core/inspect.ts";
+import { printAsText } from "../core/inspect.ts";
 import { beginWait, enqueue, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 
@@ -36,6 +36,7 @@ export type { WaitOptions };
  * @see asyncio.Event of Python 3.14.
  */
 export class AsyncEvent {
+  static readonly #printed: void = /* @__PURE__ */ printAsText(AsyncEvent);
   // Invariant: set ⇒ no waiters.
   #isSet = false;
   readonly #queue = new WaitQueue<null>();
@@ -78,9 +79,5 @@ export class AsyncEvent {
   /** Shows whether the event is set, and the number of waiters. */
   toString(): string {
     return `AsyncEvent { set: ${this.isSet}, waiting: ${this.waiting} }`;
-  }
-
-  static {
-    attachInspect(AsyncEvent.prototype);
   }
 }

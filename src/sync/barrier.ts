@@ -4,7 +4,7 @@
  * @module
  */
 
-import { attachInspect } from "../core/inspect.ts";
+import { printAsText } from "../core/inspect.ts";
 import { checkCount } from "../core/validate.ts";
 import { beginWait, enqueue, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
@@ -56,6 +56,7 @@ export class BrokenBarrierError extends Error {
  * @see asyncio.Barrier of Python 3.14: it holds back arrivals while it drains; here it drains at once.
  */
 export class Barrier {
+  static readonly #printed: void = /* @__PURE__ */ printAsText(Barrier);
   /** The number of callers that complete a round. */
   readonly parties: number;
   // Invariant: there are fewer than `parties` waiters, and none if the barrier is broken.
@@ -121,9 +122,5 @@ export class Barrier {
   /** Shows the number of parties and of waiters, and whether the barrier is broken. */
   toString(): string {
     return `Barrier { parties: ${this.parties}, waiting: ${this.waiting}, broken: ${this.broken} }`;
-  }
-
-  static {
-    attachInspect(Barrier.prototype);
   }
 }

@@ -5,17 +5,18 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { InvalidStateError } from "../core/errors.ts";
-import { attachInspect } from "../core/inspect.ts";
+import type { Disposes } from "../core/dispose.ts";
+import { InvalidStateError } from "../errors.ts";
+import { printAsText } from "../core/inspect.ts";
 import type { Scope } from "../core/scope.ts";
 import { outsideAbort } from "../core/structured_call.ts";
 import { checkCount, checkFunction, checkWait, isThenable, wrongKind } from "../core/validate.ts";
 import { asWait, enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
-import { type Hold, lockAccess } from "./hold.ts";
 import { Lock } from "./lock.ts";
+import type { LockPermit, Permit } from "./permit.ts";
 
-export { type Hold, Lock, type WaitOptions };
+export { type Disposes, Lock, type Permit, type WaitOptions };
 
 /**
  * A condition variable: waits, while holding a lock, for a change that others make under the same lock.
@@ -32,7 +33,7 @@ export { type Hold, Lock, type WaitOptions };
  * const changed = new Condition();
  * const items: string[] = [];
  * const take = async () => {
- *   using _hold = await changed.lock.acquire();
+ *   using _permit = await changed.lock.acquire();
  *   await changed.waitUntil(() => items.length > 0);
  *   return items.shift();
  * };
@@ -47,10 +48,11 @@ export { type Hold, Lock, type WaitOptions };
  * @see asyncio.Condition of Python 3.14: the lock is a property here, and wait_for is called waitUntil.
  */
 export class Condition {
+  static readonly #printed: void = /* @__PURE__ */ printAsText(Condition);
   /** The lock that callers must hold. */
   readonly lock: Lock;
-  // The payload is the hold that the waiter gave up, and will get back.
-  readonly #queue = new WaitQueue<Hold>();
+  // The payload is the permit that the waiter gave up, and will get back.
+  readonly #queue = new WaitQueue<LockPermit>();
 
   /**
    * Makes a condition.
@@ -60,7 +62,7 @@ export class Condition {
   constructor(lock: Lock = new Lock()) {
     if (!(lock instanceof Lock)) throw wrongKind("create Condition", "lock", "a Lock", lock);
     this.lock = lock;
-    lockAccess.watch(lock);
+    lock["core"].watch();
   }
 
   /** The number of callers that wait for a notification. */
@@ -69,12 +71,12 @@ export class Condition {
   }
 
   /**
-   * Releases the lock, waits for a notification, and acquires the lock again. The caller's hold stays valid. Only one
-   * wait at a time may give up a hold.
+   * Releases the lock, waits for a notification, and acquires the lock again. The caller's permit stays valid. Only
+   * one wait at a time may give up a permit.
    *
    * @param options Its signal.
    * @throws The reason of an abort; the lock is held then, too.
-   * @throws {InvalidStateError} If the lock is not held, or if another wait has given up the hold.
+   * @throws {InvalidStateError} If the lock is not held, or if another wait has given up the permit.
    */
   wait(options?: WaitOptions): Promise<void> {
     try {
@@ -153,22 +155,18 @@ export class Condition {
     return `Condition { locked: ${this.lock.locked}, waiting: ${this.waiting} }`;
   }
 
-  static {
-    attachInspect(Condition.prototype);
-  }
-
   // Like asyncio, this does not check that the caller is the holder: a lock may be held on behalf of others.
   #checkHeld(action: string): void {
     if (!this.lock.locked) throw new InvalidStateError(`Cannot ${action}: the lock is not held`);
   }
 
   async #wait(scope: Scope, signal: AbortSignal | undefined): Promise<void> {
-    const hold = lockAccess.suspend(this.lock, scope);
+    const permit = this.lock["core"].suspend(scope);
     try {
       // `notify` queues for the lock on behalf of the waiter, so that this resolves when the lock is held again.
-      await enqueue<Hold, Hold>(this.#queue, hold, scope, signal);
+      await enqueue<LockPermit, LockPermit>(this.#queue, permit, scope, signal);
     } catch (reason) {
-      await lockAccess.resume(this.lock, hold);
+      await this.lock["core"].resume(permit);
       throw reason;
     }
     const outside = outsideAbort(currentScope(), signal);
@@ -181,7 +179,7 @@ export class Condition {
     for (let woken = 0; woken < n; woken++) {
       const node = this.#queue.head();
       if (node === null) return;
-      node.claim.grant(lockAccess.resume(this.lock, node.payload));
+      node.claim.grant(this.lock["core"].resume(node.payload));
     }
   }
 }

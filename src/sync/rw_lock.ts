@@ -4,21 +4,26 @@
  * @module
  */
 
-import { InvalidStateError } from "../core/errors.ts";
-import { attachInspect } from "../core/inspect.ts";
+import { InvalidStateError } from "../errors.ts";
+import { printAsText } from "../core/inspect.ts";
+import type { CallKind } from "../core/structured_call.ts";
+import type { Disposes } from "../core/dispose.ts";
 import type { Scope } from "../core/scope.ts";
 import { CancelScope, type ScopeFunction } from "../task/cancel_scope.ts";
 import { checkFunction, checkWait } from "../core/validate.ts";
 import { beginWait, enqueue, WaitQueue } from "../core/wait_queue.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
-import { Hold, RunHold } from "./hold.ts";
+import { LockPermit, type Permit, type PermitOwner, RunPermit, runWith } from "./permit.ts";
 
-export { CancelScope, Hold, type ScopeFunction, type WaitOptions };
+export { CancelScope, type Disposes, type Permit, type ScopeFunction, type WaitOptions };
+
+const RUN_READ: CallKind = { name: "RwLock.runRead" };
+const RUN_WRITE: CallKind = { name: "RwLock.runWrite" };
 
 type Side = "read" | "write";
 
 interface Request {
-  readonly hold: Hold;
+  readonly permit: Permit;
   readonly side: Side;
 }
 
@@ -55,16 +60,19 @@ interface Request {
  * @see sync.RWMutex of Go 1.25: the same rule for waiting writers; here acquiring again inside a callback throws.
  */
 export class RwLock {
+  static readonly #printed: void = /* @__PURE__ */ printAsText(RwLock);
   // Invariant: a writer ⇒ no reader. The head of #queue cannot hold the lock beside the current holders.
-  readonly #readers = new Set<Hold>();
-  #writer: Hold | null = null;
+  readonly #readers = new Set<Permit>();
+  #writer: Permit | null = null;
   readonly #queue = new WaitQueue<Request>(() => this.#admit());
   // The scopes of the callbacks that hold the lock.
   readonly #scopes = new Set<Scope>();
-  readonly #giveBack = (hold: Hold): void => {
-    if (this.#writer === hold) this.#writer = null;
-    else this.#readers.delete(hold);
-    this.#admit();
+  readonly #owner: PermitOwner = {
+    giveBack: (permit) => {
+      if (this.#writer === permit) this.#writer = null;
+      else this.#readers.delete(permit);
+      this.#admit();
+    },
   };
 
   /** The number of readers that hold the lock. */
@@ -86,19 +94,19 @@ export class RwLock {
    * Acquires the lock for reading, and waits while a writer holds it or other callers wait for it.
    *
    * @param options Its signal.
-   * @returns The hold to release.
+   * @returns The permit.
    * @throws The reason of an abort; then nothing was taken.
    * @throws {InvalidStateError} If it is called inside a callback that holds the lock.
    */
-  acquireRead(options?: WaitOptions): Promise<Hold> {
-    return this.#acquire("read", new Hold(this.#giveBack), options);
+  acquireRead(options?: WaitOptions): Promise<Permit> {
+    return this.#acquire("read", new LockPermit(this.#owner), options);
   }
 
   /**
    * Acquires the lock for writing, and waits until nobody else holds it.
    *
    * @param options Its signal.
-   * @returns The hold to release.
+   * @returns The permit.
    * @throws The reason of an abort; then nothing was taken.
    * @throws {InvalidStateError} If it is called inside a callback that holds the lock.
    *
@@ -108,31 +116,31 @@ export class RwLock {
    *
    * const lock = new RwLock();
    * {
-   *   using _hold = await lock.acquireWrite();
+   *   using _permit = await lock.acquireWrite();
    *   console.log(lock.writing, lock.tryAcquireRead()); // true undefined
    * }
    * console.log(lock.writing); // false
    * ```
    */
-  acquireWrite(options?: WaitOptions): Promise<Hold> {
-    return this.#acquire("write", new Hold(this.#giveBack), options);
+  acquireWrite(options?: WaitOptions): Promise<Permit> {
+    return this.#acquire("write", new LockPermit(this.#owner), options);
   }
 
   /**
    * Acquires the lock for reading if no writer holds it and there are no waiters.
    *
-   * @returns The hold to release, or `undefined`.
+   * @returns The permit, or `undefined`.
    */
-  tryAcquireRead(): Hold | undefined {
+  tryAcquireRead(): Permit | undefined {
     return this.#tryAcquire("read");
   }
 
   /**
    * Acquires the lock for writing if nobody holds it.
    *
-   * @returns The hold to release, or `undefined`.
+   * @returns The permit, or `undefined`.
    */
-  tryAcquireWrite(): Hold | undefined {
+  tryAcquireWrite(): Permit | undefined {
     return this.#tryAcquire("write");
   }
 
@@ -180,31 +188,33 @@ export class RwLock {
     return `RwLock { readers: ${this.readers}, writing: ${this.writing}, waiting: ${this.waiting} }`;
   }
 
-  static {
-    attachInspect(RwLock.prototype);
-  }
-
-  #acquire(side: Side, hold: Hold, options: WaitOptions | undefined): Promise<Hold> {
+  #acquire(side: Side, permit: Permit, options: WaitOptions | undefined): Promise<Permit> {
     return beginWait("acquire lock", options, (scope, signal) => {
       if (this.#isHeldAround(scope)) {
         throw new InvalidStateError("Cannot acquire lock: the surrounding callback already holds it");
       }
-      if (!this.#isFreeFor(side)) return enqueue(this.#queue, { hold, side }, scope, signal);
-      return Promise.resolve(this.#take(side, hold));
+      if (!this.#isFreeFor(side)) return enqueue(this.#queue, { permit, side }, scope, signal);
+      return Promise.resolve(this.#take(side, permit));
     });
   }
 
-  #tryAcquire(side: Side): Hold | undefined {
-    return this.#isFreeFor(side) ? this.#take(side, new Hold(this.#giveBack)) : undefined;
+  #tryAcquire(side: Side): Permit | undefined {
+    return this.#isFreeFor(side) ? this.#take(side, new LockPermit(this.#owner)) : undefined;
   }
 
   #run<T>(side: Side, fn: ScopeFunction<T>, options: WaitOptions | undefined): Promise<T> {
     try {
       checkFunction("run with lock", "fn", fn);
       const signal = checkWait("acquire lock", options);
-      const hold = new RunHold(this.#giveBack);
-      const acquired = this.#acquire(side, hold, { signal });
-      return hold.run(side === "read" ? "RwLock.runRead" : "RwLock.runWrite", acquired, signal, fn, this.#scopes);
+      const permit = new RunPermit(this.#owner);
+      const acquired = this.#acquire(side, permit, { signal });
+      return runWith(side === "read" ? RUN_READ : RUN_WRITE, acquired, signal, (own, _permit, self) => fn(own, self), {
+        begun: (scope) => this.#scopes.add(permit.scope = scope),
+        ended: () => {
+          if (permit.scope !== null) this.#scopes.delete(permit.scope);
+          permit.release();
+        },
+      });
     } catch (error) {
       return Promise.reject(error);
     }
@@ -227,17 +237,17 @@ export class RwLock {
     return this.#writer === null && (side === "read" || this.#readers.size === 0);
   }
 
-  #take(side: Side, hold: Hold): Hold {
-    if (side === "write") this.#writer = hold;
-    else this.#readers.add(hold);
-    return hold;
+  #take(side: Side, permit: Permit): Permit {
+    if (side === "write") this.#writer = permit;
+    else this.#readers.add(permit);
+    return permit;
   }
 
   #admit(): void {
     for (let node = this.#queue.head(); node !== null; node = this.#queue.head()) {
-      const { side, hold } = node.payload;
+      const { side, permit } = node.payload;
       if (!this.#fits(side)) return;
-      node.claim.grant(this.#take(side, hold));
+      node.claim.grant(this.#take(side, permit));
     }
   }
 }

@@ -5,56 +5,26 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { attachDispose } from "../core/dispose.ts";
-import { InvalidStateError } from "../core/errors.ts";
-import { attachInspect } from "../core/inspect.ts";
-import type { TaskFunction } from "../core/structured_call.ts";
-import { checkCount, checkFunction, checkOptions, checkWait, outOfRange } from "../core/validate.ts";
-import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import type { Disposes } from "../core/dispose.ts";
+import { printAsText } from "../core/inspect.ts";
+import type { CallKind } from "../core/structured_call.ts";
+import { checkCount, checkFunction, checkOptions, checkWait } from "../core/validate.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
-import { runWith } from "./run_with.ts";
+import { type Permit, runWith } from "./permit.ts";
+import { SemaphoreCore } from "./semaphore_core.ts";
 
-export type { TaskFunction, WaitOptions };
+export type { Disposes, Permit, WaitOptions };
 
-/** Options of {@linkcode Semaphore.prototype.acquire}. */
+const RUN: CallKind = { name: "Semaphore.run" };
+
+/** Options of `acquire` of a `Semaphore` or `RateLimiter`. */
 export interface AcquireOptions extends WaitOptions {
   /**
-   * The number of permits to take together.
+   * The number of permits or tokens to take together.
    *
    * @default {1}
    */
   weight?: number | undefined;
-}
-
-// Set by the static block of Semaphore, for Permit.
-let giveBack: (semaphore: Semaphore, weight: number) => void;
-
-/** A permit, returned by {@linkcode Semaphore.prototype.acquire}. Release it once. */
-export class Permit {
-  #semaphore: Semaphore | null;
-  /** The number of the semaphore's permits that this one stands for. */
-  readonly weight: number;
-
-  /** Releases the permit at the end of a block with `using`, if the platform has `Symbol.dispose`. */
-  declare readonly [Symbol.dispose]: () => void;
-
-  /** @internal Use `Semaphore.prototype.acquire`. */
-  constructor(semaphore: Semaphore, weight: number) {
-    this.#semaphore = semaphore;
-    this.weight = weight;
-  }
-
-  /** Releases the permit and hands it to the longest-waiting caller. Does nothing the second time. */
-  release(): void {
-    const semaphore = this.#semaphore;
-    if (semaphore === null) return;
-    this.#semaphore = null;
-    giveBack(semaphore, this.weight);
-  }
-
-  static {
-    attachDispose(Permit.prototype, Permit.prototype.release);
-  }
 }
 
 /**
@@ -86,10 +56,8 @@ export class Permit {
  * @see asyncio.Semaphore of Python 3.14: here the permit is released, and releasing more than was acquired throws.
  */
 export class Semaphore {
-  #capacity: number;
-  // Invariant: if there are waiters, #capacity - #used is less than the weight of the first.
-  #used = 0;
-  readonly #queue = new WaitQueue<number>(() => this.#admit());
+  static readonly #printed: void = /* @__PURE__ */ printAsText(Semaphore);
+  readonly #core: SemaphoreCore;
 
   /**
    * Makes a semaphore with all permits free.
@@ -99,22 +67,22 @@ export class Semaphore {
    */
   constructor(permits: number) {
     checkCount("create Semaphore", "permits", permits, 0, true);
-    this.#capacity = permits;
+    this.#core = new SemaphoreCore(permits);
   }
 
   /** The number of permits, free or in use. */
   get capacity(): number {
-    return this.#capacity;
+    return this.#core.capacity;
   }
 
   /** The number of free permits. */
   get availablePermits(): number {
-    return Math.max(0, this.#capacity - this.#used);
+    return Math.max(0, this.#core.capacity - this.#core.used);
   }
 
   /** The number of waiters. */
   get waiting(): number {
-    return this.#queue.size;
+    return this.#core.queue.size;
   }
 
   /**
@@ -149,11 +117,7 @@ export class Semaphore {
         return Promise.reject(error);
       }
     }
-    const scope = currentScope();
-    const refused = refusal(scope, signal);
-    if (refused !== null) return refused;
-    if (this.#fits(weight)) return Promise.resolve(this.#take(weight));
-    return enqueue<Permit, number>(this.#queue, weight, scope, signal);
+    return this.#core.acquire(weight, currentScope(), signal);
   }
 
   /**
@@ -164,8 +128,7 @@ export class Semaphore {
    * @throws {RangeError} If `weight` is not a whole number of at least 1, or is more than the number of permits.
    */
   tryAcquire(options?: Pick<AcquireOptions, "weight">): Permit | undefined {
-    const weight = this.#checkAcquire(options);
-    return this.#fits(weight) ? this.#take(weight) : undefined;
+    return this.#core.tryAcquire(this.#checkAcquire(options));
   }
 
   /**
@@ -176,41 +139,19 @@ export class Semaphore {
    *   and the permit goes to the next waiter. `signal` ends only the wait for the permit.
    *
    * @typeParam T The result of `fn`.
-   * @param fn Called with the signal of its scope.
+   * @param fn Called with the signal of its scope, and the permit, which it may release early.
    * @param options The weight and signal of the acquire.
    * @returns The result of `fn`.
    * @throws The reason of an abort, or the error of `fn`.
    * @throws {RangeError} If `weight` is out of range.
    */
-  run<T>(fn: TaskFunction<T>, options?: AcquireOptions): Promise<T> {
-    return this.#run((signal) => fn(signal), fn, options);
-  }
-
-  /**
-   * Calls `fn` with a permit, and releases the permit when `fn` has ended: the `with` of TC39's Governor proposal.
-   * Otherwise the same as {@linkcode Semaphore.prototype.run}.
-   *
-   * @typeParam T The result of `fn`.
-   * @param fn Called with the permit.
-   * @returns The result of `fn`.
-   * @throws The reason of an abort, or the error of `fn`.
-   */
-  with<T>(fn: (permit: Permit) => T | PromiseLike<T>): Promise<T> {
-    return this.#run((_signal, permit) => fn(permit), fn);
-  }
-
-  #run<T>(
-    call: (signal: AbortSignal, permit: Permit) => T | PromiseLike<T>,
-    fn: unknown,
-    options?: AcquireOptions,
-  ): Promise<T> {
+  run<T>(fn: (signal: AbortSignal, permit: Permit) => T | PromiseLike<T>, options?: AcquireOptions): Promise<T> {
     try {
       checkFunction("run with permit", "fn", fn);
       const weight = this.#checkAcquire(options);
       const signal = checkWait("acquire permit", options);
-      return runWith("Semaphore.run", this.acquire({ weight, signal }), signal, call, {
-        ended: (permit) => permit.release(),
-      });
+      const acquired = this.#core.acquire(weight, currentScope(), signal);
+      return runWith(RUN, acquired, signal, fn, { ended: (permit) => permit.release() });
     } catch (error) {
       return Promise.reject(error);
     }
@@ -256,7 +197,7 @@ export class Semaphore {
    */
   release(weight = 1): void {
     checkCount("release permit", "weight", weight, 1, false);
-    this.#release(weight);
+    this.#core.release(weight);
   }
 
   /**
@@ -269,10 +210,7 @@ export class Semaphore {
    */
   resize(permits: number): void {
     checkCount("resize Semaphore", "permits", permits, 0, true);
-    this.#capacity = permits;
-    // Rejects them as a new request would be: left in the queue, they would block all waiters behind them for ever.
-    this.#queue.failWhere((weight) => weight > 1 && weight > permits, (weight) => this.#tooHeavy(weight));
-    this.#admit();
+    this.#core.resize(permits);
   }
 
   /** Shows the number of free permits and of waiters. */
@@ -280,45 +218,11 @@ export class Semaphore {
     return `Semaphore { available: ${this.availablePermits}, waiting: ${this.waiting} }`;
   }
 
-  static {
-    giveBack = (semaphore, weight) => semaphore.#release(weight);
-    attachInspect(Semaphore.prototype);
-  }
-
   #checkAcquire(options: Pick<AcquireOptions, "weight"> | undefined): number {
     checkOptions("acquire permit", options);
     const weight = options?.weight === undefined ? 1 : options.weight;
     checkCount("acquire permit", "weight", weight, 1, false);
-    // A wait for one permit is allowed even if the capacity is zero: `resize` may add one.
-    if (weight > 1 && weight > this.#capacity) throw this.#tooHeavy(weight);
+    this.#core.checkWeight(weight);
     return weight;
-  }
-
-  #tooHeavy(weight: number): RangeError {
-    return outOfRange("acquire permit", "weight", `at most ${this.#capacity}, the number of permits`, weight);
-  }
-
-  #fits(weight: number): boolean {
-    return this.#queue.size === 0 && this.#used + weight <= this.#capacity;
-  }
-
-  #take(weight: number): Permit {
-    this.#used += weight;
-    return new Permit(this, weight);
-  }
-
-  #release(weight: number): void {
-    if (weight > this.#used) {
-      throw new InvalidStateError(`Cannot release permit: only ${this.#used} in use, received ${weight}`);
-    }
-    this.#used -= weight;
-    if (this.#queue.size > 0) this.#admit();
-  }
-
-  #admit(): void {
-    for (let node = this.#queue.head(); node !== null; node = this.#queue.head()) {
-      if (this.#used + node.payload > this.#capacity) return;
-      node.claim.grant(this.#take(node.payload));
-    }
   }
 }

@@ -1,18 +1,18 @@
 import { currentScope } from "../core/ambient.ts";
-import { InvalidStateError } from "../core/errors.ts";
+import { InvalidStateError } from "../errors.ts";
 import { isOf } from "../core/foreign.ts";
-import { attachInspect } from "../core/inspect.ts";
+import { printAsText } from "../core/inspect.ts";
 import { surface } from "../core/next_turn.ts";
 import { observeForeign } from "../core/promise_hub.ts";
 import type { Scope } from "../core/scope.ts";
 import { checkFunction } from "../core/validate.ts";
 import { asWait, enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
 
-/** The states of a `Future` or `Task`. */
-export type AwaitableState = "pending" | "fulfilled" | "rejected" | "cancelled";
+/** The final states of a `Future` or `Task`. */
+export type Done = "fulfilled" | "rejected" | "cancelled";
 
-/** Marks a future or task of any copy of the package, and answers why waiting for it in a scope could never end. */
-const DEADLOCK = Symbol.for("@weft/async/deadlock@1");
+// Marks a future or task of any copy of the package. A string, because bundlers keep classes with computed keys.
+const DEADLOCK = "@weft/async/deadlock@1";
 
 interface Branded {
   readonly done: boolean;
@@ -75,7 +75,8 @@ interface DoneCallback {
  * @typeParam T What it comes to.
  */
 export abstract class Awaitable<T> implements PromiseLike<T> {
-  #state: AwaitableState = "pending";
+  static readonly #printed: void = /* @__PURE__ */ printAsText(Awaitable);
+  #state: "pending" | Done = "pending";
   // The value, the error, or the reason of the cancellation, as the state says.
   #outcome: unknown = undefined;
   // Invariant: not null ⇒ the state is pending.
@@ -91,7 +92,7 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   abstract get name(): string;
 
   /** Where it stands. */
-  get state(): AwaitableState {
+  get state(): "pending" | "fulfilled" | "rejected" | "cancelled" {
     return this.#state;
   }
 
@@ -211,22 +212,13 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
     return `${this.constructor.name} { name: ${JSON.stringify(this.name)}, state: "${this.#state}" }`;
   }
 
-  static {
-    attachInspect(Awaitable.prototype);
-    Object.defineProperty(Awaitable.prototype, DEADLOCK, {
-      value(this: Awaitable<unknown>, scope: Scope): string | null {
-        return this.deadlock(scope);
-      },
-    });
-  }
-
   /**
    * Settles it. `taken` says that somebody receives a failure; otherwise it surfaces as an unhandled rejection
    * unless somebody asks for it before the next macrotask.
    *
    * @internal
    */
-  protected settle(state: Exclude<AwaitableState, "pending">, outcome: unknown, taken = false): void {
+  protected settle(state: Done, outcome: unknown, taken = false): void {
     this.#state = state;
     this.#outcome = outcome;
     if (taken) this.#observed = true;
@@ -250,7 +242,7 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
    *
    * @internal
    */
-  protected deadlock(_scope: Scope): string | null {
+  protected "@weft/async/deadlock@1"(_scope: Scope): string | null {
     return null;
   }
 
@@ -260,7 +252,7 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
     if (refused !== null) return refused;
     if (this.#state === "fulfilled") return Promise.resolve(this.#outcome as T);
     if (this.#state !== "pending") return Promise.reject(this.#outcome);
-    const deadlock = this.deadlock(scope);
+    const deadlock = this[DEADLOCK](scope);
     if (deadlock !== null) {
       return Promise.reject(new InvalidStateError(deadlock));
     }

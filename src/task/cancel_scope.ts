@@ -1,135 +1,36 @@
 /**
  * A block of work in a cancel scope: what `scope`, `timeout`, `timeoutAt`, `moveOnAfter`, `shield` and the callbacks of
- * the locks have in common. They differ in three flags: a deadline, a shield, and what their own abort comes to.
+ * the locks have in common. They differ in their kind, and in whether they start with a deadline.
  *
  * @module
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { type Alarm, arm, armAt, disarm, type Sleeper } from "../core/clock.ts";
-import { CancelledError, InvalidStateError, TimeoutError } from "../core/errors.ts";
-import { giveCause } from "../core/failures.ts";
 import { cancelledPromise } from "../core/foreign.ts";
-import { attachInspect } from "../core/inspect.ts";
-import type { Scope, ScopeKeeper } from "../core/scope.ts";
-import { checkStructured, outsideAbort, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
+import { printAsText } from "../core/inspect.ts";
+import { type CallKind, checkStructured, outsideAbort, StructuredCall } from "../core/structured_call.ts";
+import type { StructuredOptions } from "../core/structured_call.ts";
 import { checkFunction, checkInstant, checkMs } from "../core/validate.ts";
-
-/**
- * How a block differs from others. `throws`: its own abort rejects the call, with the reason. `quiet`: it does not.
- * `shielded`: as `throws`, and an abort from outside does not reach the block.
- */
-export type BlockMode = "throws" | "quiet" | "shielded";
+import { CancelledError, InvalidStateError } from "../errors.ts";
 
 /** The engine of one block. */
-export class BlockCall<T> extends StructuredCall<T> implements Sleeper {
-  protected override readonly kind: string;
-  readonly #quiet: boolean;
+export class BlockCall<T> extends StructuredCall<T> {
   #value: T | undefined = undefined;
-  /** Whether its own deadline passed before it ended. */
-  expired = false;
-  /** Whether its own abort cut its function short. */
-  cutShort = false;
-  #ms = Infinity;
-  #alarm: Alarm | null = null;
-  // When the deadline has passed, if that needed no alarm.
-  #at = Infinity;
-  #timeoutError: TimeoutError | null = null;
 
-  constructor(kind: string, mode: BlockMode, outer: Scope, options: StructuredOptions | undefined) {
-    super(outer, options, mode === "shielded" ? SHIELDED : undefined);
-    this.kind = kind;
-    this.#quiet = mode === "quiet";
-  }
-
-  /** When the deadline passes, in epoch ms. */
-  get deadlineAt(): number {
-    return this.#alarm === null ? this.#at : this.#alarm.dueAt;
-  }
-
-  /** How many ms are left. */
-  get remaining(): number {
-    return Math.max(0, this.#alarm === null ? this.#at - Date.now() : this.#alarm.remaining);
-  }
-
-  /**
-   * Moves the deadline to `ms` from now; that is `at`, in epoch ms, if it has to be exactly that instant. Throws what a
-   * faked `setTimeout` throws; the deadline then stays where it was.
-   */
-  setDeadline(ms: number, at?: number): void {
-    const before = this.#alarm;
-    if (ms <= 0) {
-      this.#at = at ?? Date.now() + ms;
-      this.#alarm = null;
-    } else {
-      this.#at = Infinity;
-      this.#alarm = ms === Infinity ? null : at === undefined ? arm(this, ms) : armAt(this, at);
-    }
-    if (before !== null) disarm(before);
-    this.#ms = ms;
-    if (ms <= 0) this.#ringInOrder();
-  }
-
-  // Deadlines around the block that have passed as well, but have not rung because nothing let the loop turn, ring first,
-  // beginning with the outermost: only that one throws.
-  #ringInOrder(): void {
-    const around: ScopeKeeper[] = [];
-    for (let at: Scope = this.scope; !at.shielded && at.parent !== null; at = at.parent) {
-      const keeper = at.parent.keeper;
-      if (keeper?.ringIfDue !== undefined) around.push(keeper);
-    }
-    for (let keeper = around.pop(); keeper !== undefined; keeper = around.pop()) keeper.ringIfDue!();
-    this.ring();
-  }
-
-  /** Rings now, if the deadline has passed. */
-  ringIfDue(): void {
-    if (this.#alarm === null || !this.#alarm.armed || this.#alarm.remaining > 0) return;
-    disarm(this.#alarm);
-    this.ring();
-  }
-
-  /** The deadline has passed. */
-  ring(): void {
-    // If an outer deadline passed in the same turn the abort changes nothing; this one has expired all the same.
-    this.expired = true;
-    if (this.scope.aborted) return;
-    this.#timeoutError = new TimeoutError(`${this.label} took longer than ${this.#ms} ms`);
-    this.scope.abort(this.#timeoutError);
-  }
-
-  override bodyDone(value: T): void {
+  protected override bodyDone(value: T): void {
     this.#value = value;
   }
 
+  // Undefined if the function was cut short.
   protected override value(): T {
     return this.#value as T;
-  }
-
-  protected override ownAbort(): T {
-    this.cutShort = true;
-    if (this.#quiet) return undefined as T;
-    throw this.scope.reason;
-  }
-
-  protected override failure(failures: readonly unknown[]): unknown {
-    const failure = super.failure(failures);
-    if (this.#timeoutError !== null) giveCause(failure, this.#timeoutError);
-    return failure;
   }
 
   protected override stragglers(): string[] {
     const nested = super.stragglers();
     return nested.length > 0 ? nested : ["its function"];
   }
-
-  protected override unwatch(): void {
-    super.unwatch();
-    if (this.#alarm !== null) disarm(this.#alarm);
-  }
 }
-
-const SHIELDED = { shielded: true } as const;
 
 /**
  * The scope of a block of work: what the function of `scope`, `timeout`, `timeoutAt`, `moveOnAfter`, `shield` and
@@ -138,6 +39,7 @@ const SHIELDED = { shielded: true } as const;
  * @see trio.CancelScope 0.31: cutShort is cancelled_caught there.
  */
 export class CancelScope {
+  static readonly #printed: void = /* @__PURE__ */ printAsText(CancelScope);
   readonly #call: BlockCall<unknown>;
 
   /** @internal Use `scope` or `timeout`. */
@@ -157,17 +59,17 @@ export class CancelScope {
 
   /** When the deadline passes, in epoch ms; `Infinity` if there is none. */
   get deadlineAt(): number {
-    return this.#call.deadlineAt;
+    return this.#call.deadline?.at ?? Infinity;
   }
 
   /** How many ms are left until the deadline; zero when it has passed, `Infinity` if there is none. */
   get remaining(): number {
-    return this.#call.remaining;
+    return this.#call.deadline?.remaining ?? Infinity;
   }
 
   /** Whether the deadline passed before the work ended. */
   get expired(): boolean {
-    return this.#call.expired;
+    return this.#call.deadline?.expired === true;
   }
 
   /** Whether the work ended early because of `cancel` or the deadline; false if it returned a value or failed. */
@@ -214,21 +116,17 @@ export class CancelScope {
 
   /** Shows the name, the state and what is left until the deadline. */
   toString(): string {
-    const { label, scope, state, remaining, expired } = this.#call;
+    const { label, scope, state } = this.#call;
+    const { remaining, expired } = this;
     const shown = state !== "open" ? "ended" : scope.aborted ? "aborted" : "open";
     return `CancelScope { call: ${
       JSON.stringify(label)
     }, state: "${shown}", remaining: ${remaining}, expired: ${expired} }`;
   }
 
-  static {
-    attachInspect(CancelScope.prototype);
-  }
-
   #reschedule(ms: number, at?: number): void {
-    const { state, expired } = this.#call;
-    if (state !== "open") throw new InvalidStateError("Cannot reschedule deadline: the work has ended");
-    if (expired) throw new InvalidStateError("Cannot reschedule deadline: it has passed");
+    if (this.#call.state !== "open") throw new InvalidStateError("Cannot reschedule deadline: the work has ended");
+    if (this.expired) throw new InvalidStateError("Cannot reschedule deadline: it has passed");
     this.#call.setDeadline(ms, at);
   }
 }
@@ -248,19 +146,18 @@ export function checkBlock(
 
 /** Runs `fn` in a block. The caller has checked the arguments. */
 export function runBlock<T>(
-  kind: string,
-  mode: BlockMode,
+  kind: CallKind,
   fn: ScopeFunction<T>,
   options: StructuredOptions | undefined,
   ms = Infinity,
   at?: number,
 ): Promise<T> {
   const outer = currentScope();
-  if (mode !== "shielded") {
+  if (!kind.shielded) {
     const outside = outsideAbort(outer, options?.signal);
     if (outside !== null) return cancelledPromise(outside.reason);
   }
-  const call = new BlockCall<T>(kind, mode, outer, options);
+  const call = new BlockCall<T>(kind, outer, options);
   try {
     if (ms !== Infinity) call.setDeadline(ms, at);
   } catch (error) {

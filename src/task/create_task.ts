@@ -7,10 +7,10 @@
 import { currentScope, sharedState } from "../core/ambient.ts";
 import type { Scope } from "../core/scope.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
-import { Awaitable, type AwaitableState } from "./awaitable.ts";
-import { checkTask, type CreateTaskOptions, startTask, Task, type TaskOwner } from "./task.ts";
+import type { Awaitable } from "./awaitable.ts";
+import { checkTask, type CreateTaskOptions, Task, type TaskOwner } from "./task.ts";
 
-export { Awaitable, type AwaitableState, type CreateTaskOptions, Task, type TaskFunction };
+export { type Awaitable, type CreateTaskOptions, Task, type TaskFunction };
 
 /**
  * Schedules `fn` as a task that is independent of the scope it is called in.
@@ -46,7 +46,7 @@ export function createTask<T>(fn: TaskFunction<T>, options?: CreateTaskOptions):
   // The keeper of a `run` scope is a task owner as well.
   const owner = run === null ? null : run.keeper as unknown as TaskOwner;
   const task = new Task<T>(fn, run ?? sharedState().root, owner, own?.name);
-  startTask(task, own?.eager === true ? "now" : "soon");
+  task["start"](own?.eager === true ? "now" : "soon");
   return task;
 }
 

@@ -6,10 +6,10 @@
 
 import { currentScope, hasAmbientScope as isAmbient, sharedState } from "../core/ambient.ts";
 import type { Scope } from "../core/scope.ts";
-import { Awaitable, type AwaitableState } from "./awaitable.ts";
+import type { Awaitable } from "./awaitable.ts";
 import { ambientTask, type Task } from "./task.ts";
 
-export { Awaitable, type AwaitableState, type Task };
+export type { Awaitable, Task };
 
 /**
  * Returns whether waits see the scope that they are called in. This needs the platform's async context (Deno, Node,

@@ -14,17 +14,11 @@
  * @module
  */
 
-import { CancelledError, InvalidStateError } from "../core/errors.ts";
+import { CancelledError, InvalidStateError } from "../errors.ts";
 import { checkOptions, wrongKind } from "../core/validate.ts";
-import { Awaitable, type AwaitableState } from "./awaitable.ts";
+import { Awaitable } from "./awaitable.ts";
 
-export { Awaitable, type AwaitableState };
-
-/** Options of {@linkcode Future}. */
-export interface FutureOptions {
-  /** Shown by diagnostics. */
-  name?: string | undefined;
-}
+export type { Awaitable };
 
 let futures = 0;
 
@@ -58,7 +52,7 @@ export class Future<T> extends Awaitable<T> {
    *
    * @param options Its name.
    */
-  constructor(options?: FutureOptions) {
+  constructor(options?: { readonly name?: string | undefined }) {
     super();
     checkOptions("create future", options);
     const name = options?.name;

@@ -5,17 +5,17 @@
  */
 
 import { currentScope, sharedState } from "../core/ambient.ts";
-import { CancelledError, tellFailures } from "../core/errors.ts";
+import { CancelledError, tellFailures } from "../errors.ts";
 import { combineFailures } from "../core/failures.ts";
 import { cancelledPromise } from "../core/foreign.ts";
-import { checkStructured, outsideAbort, StructuredCall, type StructuredOptions } from "../core/structured_call.ts";
-import type { TaskFunction } from "../core/structured_call.ts";
+import { checkStructured, outsideAbort, StructuredCall } from "../core/structured_call.ts";
+import type { CallKind, StructuredOptions, TaskFunction } from "../core/structured_call.ts";
 import { asWait } from "../core/wait_queue.ts";
 import { checkFlag, checkFunction } from "../core/validate.ts";
-import type { AwaitableState } from "./awaitable.ts";
+import type { Done } from "./awaitable.ts";
 import { runBlock } from "./cancel_scope.ts";
 import { listenForSignals, stopListening } from "./signals.ts";
-import { startTask, Task, type TaskOwner } from "./task.ts";
+import { Task, type TaskOwner } from "./task.ts";
 
 export type { StructuredOptions, TaskFunction };
 
@@ -68,23 +68,23 @@ export class LeftoverError extends AggregateError {
   }
 }
 
+const RUN: CallKind = { name: "run", quiet: true };
+/** A `run` inside another one. */
+const NESTED: CallKind = { name: "run" };
+
 class RunCall<T> extends StructuredCall<T> implements TaskOwner {
   #main: Task<T> | null = null;
-  #mainState: Exclude<AwaitableState, "pending"> | null = null;
+  #mainState: Done | null = null;
   #outcome: unknown;
-
-  protected override get kind(): string {
-    return "run";
-  }
 
   start(main: TaskFunction<T>): void {
     this.scope.run = this.scope;
     this.#main = new Task<T>(main, this.scope, this, this.scope.name ?? "main");
     this.begin();
-    startTask(this.#main, "now");
+    this.#main["start"]("now");
   }
 
-  taskDone(state: Exclude<AwaitableState, "pending">, outcome: unknown, task: object): boolean {
+  taskDone(state: Done, outcome: unknown, task: object): boolean {
     if (this.#mainState === null && task === this.#main) {
       this.#mainState = state;
       this.#outcome = outcome;
@@ -109,11 +109,8 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
   }
 
   protected override value(): T {
+    if (this.#mainState === "cancelled") throw this.#outcome;
     return this.#outcome as T;
-  }
-
-  protected override ownAbort(): T {
-    throw this.#outcome;
   }
 
   protected override failure(failures: readonly unknown[]): unknown {
@@ -162,10 +159,10 @@ export function run<T>(main: TaskFunction<T>, options?: RunOptions): Promise<T> 
     const own = checkStructured("run", options, ["signals"]);
     checkFlag("run", "signals", own?.signals);
     const outer = currentScope();
-    if (outer.run !== null) return runBlock("run", "throws", main, own);
+    if (outer.run !== null) return runBlock(NESTED, main, own);
     const outside = outsideAbort(outer, own?.signal);
     if (outside !== null) return cancelledPromise(outside.reason);
-    const ended = start(new RunCall<T>(outer, own), main, own?.signals !== false);
+    const ended = start(new RunCall<T>(RUN, outer, own), main, own?.signals !== false);
     return asWait(outer, own?.signal, ended);
   } catch (error) {
     return Promise.reject(error);

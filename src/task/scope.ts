@@ -4,10 +4,12 @@
  * @module
  */
 
-import type { StructuredOptions } from "../core/structured_call.ts";
+import type { CallKind, StructuredOptions } from "../core/structured_call.ts";
 import { CancelScope, checkBlock, runBlock, type ScopeFunction } from "./cancel_scope.ts";
 
 export { CancelScope, type ScopeFunction, type StructuredOptions };
+
+const SCOPE: CallKind = { name: "scope", quiet: true };
 
 /**
  * Runs `fn` in a scope that can be cancelled on its own.
@@ -39,7 +41,7 @@ export { CancelScope, type ScopeFunction, type StructuredOptions };
  */
 export function scope<T>(fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T | undefined> {
   try {
-    return runBlock<T | undefined>("scope", "quiet", fn, checkBlock("open scope", fn, options));
+    return runBlock<T | undefined>(SCOPE, fn, checkBlock("open scope", fn, options));
   } catch (error) {
     return Promise.reject(error);
   }

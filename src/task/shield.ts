@@ -4,23 +4,16 @@
  * @module
  */
 
-import { attachAsyncDispose } from "../core/dispose.ts";
+import type { Disposes } from "../core/dispose.ts";
+import type { CallKind } from "../core/structured_call.ts";
 import { CancelScope, runBlock, type ScopeFunction } from "./cancel_scope.ts";
 import { checkFunction, checkMs, checkOptions } from "../core/validate.ts";
 
-export { CancelScope, type ScopeFunction };
+export { CancelScope, type Disposes, type ScopeFunction };
 
-/** Options of {@linkcode shield} and {@linkcode cleanup}. */
-export interface ShieldOptions {
-  /**
-   * After how many ms it is aborted all the same.
-   *
-   * @default {Infinity}
-   */
-  timeout?: number | undefined;
-}
+const SHIELD: CallKind = { name: "shield", shielded: true };
 
-function checkShield(action: string, fn: unknown, options: ShieldOptions | undefined): number {
+function checkShield(action: string, fn: unknown, options: { timeout?: number | undefined } | undefined): number {
   checkFunction(action, "fn", fn);
   checkOptions(action, options);
   const timeout = options?.timeout === undefined ? Infinity : options.timeout;
@@ -63,31 +56,19 @@ function checkShield(action: string, fn: unknown, options: ShieldOptions | undef
  *
  * @see asyncio.shield of Python 3.14: its caller is cancelled at once and the work goes on unwatched; this one waits.
  */
-export function shield<T>(fn: ScopeFunction<T>, options?: ShieldOptions): Promise<T> {
+export function shield<T>(fn: ScopeFunction<T>, options?: {
+  /**
+   * After how many ms it is aborted all the same.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number | undefined;
+}): Promise<T> {
   try {
     const ms = checkShield("shield", fn, options);
-    return runBlock("shield", "shielded", fn, undefined, ms);
+    return runBlock(SHIELD, fn, undefined, ms);
   } catch (error) {
     return Promise.reject(error);
-  }
-}
-
-class Cleanup {
-  readonly #fn: ScopeFunction<unknown>;
-  readonly #timeout: number;
-  #done: Promise<void> | null = null;
-
-  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
-
-  constructor(fn: ScopeFunction<unknown>, timeout: number) {
-    this.#fn = fn;
-    this.#timeout = timeout;
-  }
-
-  static {
-    attachAsyncDispose(Cleanup.prototype, function (this: Cleanup): Promise<void> {
-      return this.#done ??= shield(this.#fn, { timeout: this.#timeout }).then(() => {});
-    });
   }
 }
 
@@ -109,6 +90,15 @@ class Cleanup {
  * await Deno.writeTextFile(path, "half done");
  * ```
  */
-export function cleanup(fn: ScopeFunction<unknown>, options?: ShieldOptions): AsyncDisposable {
-  return new Cleanup(fn, checkShield("make cleanup", fn, options));
+export function cleanup(fn: ScopeFunction<unknown>, options?: {
+  /**
+   * After how many ms it is aborted all the same.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number | undefined;
+}): Disposes<"asyncDispose"> {
+  const timeout = checkShield("make cleanup", fn, options);
+  let done: Promise<void> | null = null;
+  return { [Symbol.asyncDispose]: () => done ??= shield(fn, { timeout }).then(() => {}) } as Disposes<"asyncDispose">;
 }

@@ -6,7 +6,7 @@
 
 import { runOutside } from "../core/context.ts";
 import { arm } from "../core/clock.ts";
-import { CancelledError } from "../core/errors.ts";
+import { CancelledError } from "../errors.ts";
 import { abortAll, type Scope } from "../core/scope.ts";
 
 interface ProcessLike {

@@ -5,13 +5,13 @@
  */
 
 import { currentScope, enterScope, runInScope } from "../core/ambient.ts";
-import { CancelledError } from "../core/errors.ts";
+import { CancelledError } from "../errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { isWithin, Scope, type ScopeKeeper } from "../core/scope.ts";
 import { observe } from "../core/foreign.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { checkFlag, checkFunction, readOptions, wrongKind } from "../core/validate.ts";
-import { Awaitable, type AwaitableState } from "./awaitable.ts";
+import { Awaitable, type Done } from "./awaitable.ts";
 
 /** Options of `createTask` and `TaskGroup.createTask`. */
 export interface CreateTaskOptions {
@@ -42,15 +42,12 @@ export function checkTask(fn: unknown, options: CreateTaskOptions | undefined): 
 /** Who hears that a task is done, and may take its failure. */
 export interface TaskOwner {
   /** Returns whether it takes the failure, if it is one. Called before whoever awaits the task goes on. */
-  taskDone(state: Exclude<AwaitableState, "pending">, outcome: unknown, task: object): boolean;
+  taskDone(state: Done, outcome: unknown, task: object): boolean;
 }
 
 const READY = Promise.resolve();
 
 let tasks = 0;
-
-// Set by the static block of Task: what the other modules of this layer may do with one.
-let startTask: (task: Task<unknown>, when: "now" | "soon" | Promise<void>) => void;
 
 /**
  * An async function scheduled on the event loop, with a scope of its own. Made by `createTask` and
@@ -84,11 +81,7 @@ export class Task<T> extends Awaitable<T> {
   readonly #scope: Scope;
   readonly #owner: TaskOwner | null;
   #fn: TaskFunction<T> | null;
-  #ending: { state: Exclude<AwaitableState, "pending">; outcome: unknown } | null = null;
-
-  static {
-    startTask = (task, when) => task.#schedule(when);
-  }
+  #ending: { state: Done; outcome: unknown } | null = null;
 
   /** @internal Use `createTask`. */
   constructor(fn: TaskFunction<T>, parent: Scope, owner: TaskOwner | null, name: string | undefined) {
@@ -122,14 +115,15 @@ export class Task<T> extends Awaitable<T> {
   }
 
   /** @internal */
-  protected override deadlock(scope: Scope): string | null {
+  protected override "@weft/async/deadlock@1"(scope: Scope): string | null {
     if (!isWithin(scope, this.#scope)) return null;
     return scope.task === this
       ? `Cannot await ${this.name}: it is the task that awaits`
       : `Cannot await ${this.name}: it ends only after the task that awaits`;
   }
 
-  #schedule(when: "now" | "soon" | Promise<void>): void {
+  /** Starts the function. For the other modules of this layer, which call `task["start"](when)`. */
+  private start(when: "now" | "soon" | Promise<void>): void {
     try {
       if (when === "now") return runInScope(this.#scope, () => this.#run());
     } catch (error) {
@@ -171,7 +165,7 @@ export class Task<T> extends Awaitable<T> {
     this.#finish("rejected", error);
   }
 
-  #finish(state: Exclude<AwaitableState, "pending">, outcome: unknown): void {
+  #finish(state: Done, outcome: unknown): void {
     this.#fn = null;
     const scope = this.#scope;
     if (scope.childCount > 0) {
@@ -203,5 +197,3 @@ export class Task<T> extends Awaitable<T> {
 export function ambientTask(): Task<unknown> | undefined {
   return (currentScope().task ?? undefined) as Task<unknown> | undefined;
 }
-
-export { startTask };

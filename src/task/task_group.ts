@@ -18,22 +18,19 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { attachAsyncDispose } from "../core/dispose.ts";
-import { attachInspect } from "../core/inspect.ts";
-import { CancelledError, InvalidStateError } from "../core/errors.ts";
-import { surface } from "../core/next_turn.ts";
+import type { Disposes } from "../core/dispose.ts";
 import { cancelledPromise } from "../core/foreign.ts";
-import { awaitForeign } from "../core/promise_hub.ts";
-import { isWithin, type Scope } from "../core/scope.ts";
+import { printAsText } from "../core/inspect.ts";
 import { checkStructured, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
 import { checkCount, checkFlag, checkFunction } from "../core/validate.ts";
-import { asWait, Claim } from "../core/wait_queue.ts";
-import { Awaitable, type AwaitableState } from "./awaitable.ts";
-import { GroupCall, type StartReport, type TaskGroupOptions } from "./group_call.ts";
+import { asWait } from "../core/wait_queue.ts";
+import { CancelledError } from "../errors.ts";
+import type { Awaitable } from "./awaitable.ts";
+import { GroupCall, openBlockGroup, RUN_GROUP, type TaskGroupOptions } from "./group_call.ts";
 import { checkTask, type CreateTaskOptions, Task } from "./task.ts";
 import { TaskGroupError } from "./task_group_error.ts";
 
-export { Awaitable, type AwaitableState, type CreateTaskOptions, Task };
+export { type Awaitable, type CreateTaskOptions, type Disposes, Task };
 export { TaskGroupError, type TaskGroupOptions };
 export type { StructuredOptions, TaskFunction };
 
@@ -44,6 +41,9 @@ function checkGroup(options: TaskGroupOptions | undefined): TaskGroupOptions | u
   checkFlag(action, "supervise", own?.supervise);
   return own;
 }
+
+/** A group around the rest of a block ends with `await using`. */
+export interface TaskGroup extends Disposes<"asyncDispose"> {}
 
 /**
  * Runs tasks that live and end together: the call returns only when all of them have ended, and the first
@@ -82,42 +82,26 @@ function checkGroup(options: TaskGroupOptions | undefined): TaskGroupOptions | u
  * ```
  */
 export class TaskGroup {
+  static readonly #printed: void = /* @__PURE__ */ printAsText(TaskGroup);
   readonly #call: GroupCall<unknown>;
-  #joined = false;
-
-  /**
-   * Ends the group with the block, for `await using`: cancels the tasks and waits for them, unless `join()` has been
-   * called. What they fail with while they unwind is thrown.
-   */
-  declare readonly [Symbol.asyncDispose]: () => Promise<void>;
 
   /**
    * Opens a group around the rest of a block; usually `TaskGroup.run` is the better choice. Only the tasks are in its
    * scope: the block detects a failure through `signal` and `join()`.
    *
-   * The group ends with the scope in which it was made. If tasks are still running then, they are cancelled, and later calls
-   * of `createTask`, `start` and `join`, or the end of the block, throw. In an async generator, that scope is the one of
-   * the first step: step the generator with `waitFor(gen.next(), { timeout })`, not inside `timeout` or in a task of its own.
+   * The group ends with the scope in which it was made. If tasks are still running then, they are cancelled, and later
+   * calls of `createTask`, `start` and `join`, or the end of the block, throw. In an async generator, that scope is the
+   * one of the first step: step the generator with `waitFor(gen.next(), { timeout })`, not inside `timeout` or in a task
+   * of its own.
    *
    * @param options Its signal, name and limits.
-   * @throws {TypeError} If an option is of the wrong kind.
    * @throws {RangeError} If a number is out of range.
    */
-  constructor(options?: TaskGroupOptions) {
-    // `run` hands over the call that it has opened.
-    if (options instanceof GroupCall) {
-      this.#call = options;
-      this.#joined = true;
-      return;
-    }
-    const call = new GroupCall<unknown>(currentScope(), checkGroup(options), true);
-    this.#call = call;
-    // The block itself, until `join` or the end of it.
-    call.begin();
-    // Observed from the start: only what nobody is left to receive surfaces.
-    call.promise.catch((error) => {
-      if (call.forgotten && !this.#joined && call.isFailure(error)) surface(error);
-    });
+  constructor(options?: TaskGroupOptions);
+  /** @internal */
+  constructor(options: undefined, call: object);
+  constructor(options?: TaskGroupOptions, call?: object) {
+    this.#call = call === undefined ? openBlockGroup(checkGroup(options)) : call as GroupCall<unknown>;
   }
 
   /**
@@ -142,9 +126,8 @@ export class TaskGroup {
       const outer = currentScope();
       const outside = outsideAbort(outer, own?.signal);
       if (outside !== null) return cancelledPromise(outside.reason);
-      const call = new GroupCall<T>(outer, own, false);
-      const group = new TaskGroup(call as unknown as TaskGroupOptions);
-      return call.runBody(fn, group, call.scope.signal);
+      const call = new GroupCall<T>(RUN_GROUP, outer, own);
+      return call.runBody(fn, new TaskGroup(undefined, call), call.scope.signal);
     } catch (error) {
       return Promise.reject(error);
     }
@@ -181,9 +164,7 @@ export class TaskGroup {
    * @throws {TypeError} If an argument is of the wrong kind.
    */
   createTask<T>(fn: TaskFunction<T>, options?: CreateTaskOptions): Task<T> {
-    const own = checkTask(fn, options);
-    this.#call.checkOpen("create task");
-    return this.#call.create(fn, own);
+    return this.#call.create(fn, checkTask(fn, options));
   }
 
   /**
@@ -219,51 +200,9 @@ export class TaskGroup {
     try {
       const own = checkTask(fn, options);
       if (scope.aborted) return cancelledPromise(scope.reason);
-      this.#call.checkOpen("start task");
-      return asWait(scope, undefined, this.#start(fn, scope, own));
+      return asWait(scope, undefined, this.#call.start(fn, scope, own));
     } catch (error) {
       return Promise.reject(error);
-    }
-  }
-
-  async #start<T>(
-    fn: (signal: AbortSignal, started: (value: T) => void) => unknown,
-    scope: Scope,
-    options: CreateTaskOptions | undefined,
-  ): Promise<T> {
-    const claim = new Claim<T>(scope);
-    const report: StartReport = { reported: false };
-    const task = this.#call.create<unknown>(
-      (signal) =>
-        fn(signal, (value) => {
-          if (report.reported) {
-            throw new InvalidStateError("Cannot report the start: it was reported before");
-          }
-          report.reported = true;
-          claim.grant(value);
-        }),
-      options,
-      report,
-    );
-    task.addDoneCallback(() => {
-      if (report.reported) return;
-      if (task.state === "fulfilled") {
-        claim.fail(new InvalidStateError(`Cannot start task: ${task.name} ended without a report`));
-      } else {
-        // `.promise` throws the reason of a cancellation too.
-        task.promise.catch((error) => claim.fail(error));
-      }
-    });
-    try {
-      return await claim.promise;
-    } catch (error) {
-      // A caller that is cancelled takes the half-started task with it, and hears if that fails.
-      if (claim.state === "cancelled" && !report.reported) {
-        task.cancel(error);
-        await task.promise.catch(() => {});
-        if (task.state === "rejected") throw task.exception();
-      }
-      throw error;
     }
   }
 
@@ -274,7 +213,11 @@ export class TaskGroup {
    * @param reason What the tasks' waits reject with; a `CancelledError` by default.
    */
   cancel(reason?: unknown): void {
-    this.#call.cancel(reason === undefined ? new CancelledError(`${this.#call.label} was cancelled`) : reason);
+    this.#call.cancel(reason === undefined ? this.#cancelled() : reason);
+  }
+
+  #cancelled(): CancelledError {
+    return new CancelledError(`${this.#call.label} was cancelled`);
   }
 
   /**
@@ -290,31 +233,7 @@ export class TaskGroup {
    */
   join(): Promise<void> {
     const scope = currentScope();
-    return asWait(scope, undefined, this.#join(scope));
-  }
-
-  async #join(scope: Scope): Promise<void> {
-    const call = this.#call;
-    if (call.selfJoined) {
-      throw new InvalidStateError("Cannot join TaskGroup: TaskGroup.run joins it by itself");
-    }
-    call.takeLoss();
-    if (isWithin(scope, call.scope)) {
-      throw new InvalidStateError("Cannot join TaskGroup: it ends only after the task that joins it");
-    }
-    // An abort of such a scope reaches the group, and comes back as its outcome when the tasks have ended.
-    if (isWithin(call.scope, scope)) {
-      this.#joined = true;
-      // This wait is the block's, and was cancelled with the group.
-      if (call.scope.aborted) call.cancelled = true;
-      call.leaveBlock();
-      await call.promise;
-      return;
-    }
-    if (scope.aborted) throw scope.reason;
-    call.leaveBlock();
-    const claim = awaitForeign(call.promise, scope);
-    await claim.promise.finally(() => this.#joined = claim.state === "granted");
+    return asWait(scope, undefined, this.#call.join(scope));
   }
 
   /** Shows the name and what runs. */
@@ -322,18 +241,11 @@ export class TaskGroup {
     return `${this.#call.label} { size: ${this.size}, closed: ${this.closed} }`;
   }
 
-  static {
-    attachInspect(TaskGroup.prototype);
-    attachAsyncDispose(TaskGroup.prototype, async function (this: TaskGroup): Promise<void> {
-      // After a `join` its caller has the outcome.
-      if (this.#joined) return void await this.#call.promise.catch(() => {});
-      this.#joined = true;
-      this.cancel();
-      this.#call.leaveBlock();
-      await this.#call.promise.catch((error) => {
-        // A cancellation is seen at the next wait of the block; thrown here it would suppress the block's error.
-        if (this.#call.isFailure(error) || this.#call.takeLoss()) throw error;
-      });
-    });
+  /**
+   * Ends the group with the block, for `await using`: cancels the tasks and waits for them, unless `join()` was called.
+   * Throws their failures.
+   */
+  [Symbol.asyncDispose as never](): Promise<void> {
+    return this.#call.endBlock(this.#cancelled());
   }
 }

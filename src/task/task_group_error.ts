@@ -4,7 +4,7 @@
  * @module
  */
 
-import { tellFailures } from "../core/errors.ts";
+import { tellFailures } from "../errors.ts";
 import { isOf } from "../core/foreign.ts";
 import { checkFunction } from "../core/validate.ts";
 

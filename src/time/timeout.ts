@@ -4,12 +4,15 @@
  * @module
  */
 
-import { TimeoutError } from "../core/errors.ts";
-import type { StructuredOptions } from "../core/structured_call.ts";
+import { TimeoutError } from "../errors.ts";
+import type { CallKind, StructuredOptions } from "../core/structured_call.ts";
 import { checkInstant, checkMs } from "../core/validate.ts";
 import { CancelScope, checkBlock, runBlock, type ScopeFunction } from "../task/cancel_scope.ts";
 
 export { CancelScope, type ScopeFunction, type StructuredOptions, TimeoutError };
+
+const TIMEOUT: CallKind = { name: "timeout" };
+const MOVE_ON_AFTER: CallKind = { name: "moveOnAfter", quiet: true };
 
 /**
  * Runs `fn` with a deadline. When the deadline passes, it aborts the scope of `fn`, and rejects once `fn` has ended.
@@ -44,7 +47,7 @@ export function timeout<T>(ms: number, fn: ScopeFunction<T>, options?: Structure
   const action = "set timeout";
   try {
     checkMs(action, "ms", ms);
-    return runBlock("timeout", "throws", fn, checkBlock(action, fn, options), ms);
+    return runBlock(TIMEOUT, fn, checkBlock(action, fn, options), ms);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -76,7 +79,7 @@ export function timeoutAt<T>(at: number | Date, fn: ScopeFunction<T>, options?: 
   const action = "set timeout";
   try {
     const until = checkInstant(action, "at", at);
-    return runBlock("timeout", "throws", fn, checkBlock(action, fn, options), until - Date.now(), until);
+    return runBlock(TIMEOUT, fn, checkBlock(action, fn, options), until - Date.now(), until);
   } catch (error) {
     return Promise.reject(error);
   }
@@ -110,7 +113,7 @@ export function moveOnAfter<T>(ms: number, fn: ScopeFunction<T>, options?: Struc
   const action = "move on after";
   try {
     checkMs(action, "ms", ms);
-    return runBlock<T | undefined>("moveOnAfter", "quiet", fn, checkBlock(action, fn, options), ms);
+    return runBlock<T | undefined>(MOVE_ON_AFTER, fn, checkBlock(action, fn, options), ms);
   } catch (error) {
     return Promise.reject(error);
   }

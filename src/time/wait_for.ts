@@ -6,23 +6,13 @@
 
 import { currentScope } from "../core/ambient.ts";
 import { type Alarm, arm, disarm } from "../core/clock.ts";
-import { TimeoutError } from "../core/errors.ts";
+import { TimeoutError } from "../errors.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
 import { checkDeadlock, ignoreFailure, scopeless } from "../task/awaitable.ts";
 import { checkMs, checkWait, isThenable, wrongKind } from "../core/validate.ts";
 import { type Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
-
-/** Options of {@linkcode waitFor}. */
-export interface WaitForOptions extends WaitOptions {
-  /**
-   * How many ms to wait. `Infinity` waits for ever; zero or less succeeds only if the promise has settled already.
-   *
-   * @default {Infinity}
-   */
-  timeout?: number | undefined;
-}
 
 const waits: Waitable<Alarm> = { remove: (node: WaitNode<Alarm>) => disarm(node.payload) };
 
@@ -67,7 +57,17 @@ function giveUpAfter(ms: number, claim: Claim<unknown>): void {
  *
  * @see asyncio.wait_for of Python 3.14: it cancels what it waits for; a promise cannot be cancelled.
  */
-export function waitFor<T>(promise: PromiseLike<T>, options?: WaitForOptions): Promise<T> {
+export function waitFor<T>(
+  promise: PromiseLike<T>,
+  options?: WaitOptions & {
+    /**
+     * How many ms to wait. `Infinity` waits for ever; zero or less succeeds only if the promise has settled already.
+     *
+     * @default {Infinity}
+     */
+    timeout?: number | undefined;
+  },
+): Promise<T> {
   try {
     if (!isThenable(promise)) throw wrongKind("wait", "promise", "a promise or another thenable", promise);
     const signal = checkWait("wait", options);

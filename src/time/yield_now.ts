@@ -12,16 +12,6 @@ import type { WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
 
-/** Options of {@linkcode yieldNow}. */
-export interface YieldOptions extends WaitOptions {
-  /**
-   * Yields only if this many ms have passed since the last yield; otherwise returns at once.
-   *
-   * @default {0}
-   */
-  budget?: number | undefined;
-}
-
 // While there is always something to run, Deno 2.9 polls its sockets only once in about sixty turns: an answer from a
 // server took a hundred turns. A computation that yields rarely therefore gives the loop more turns each time, which
 // cost it about a fiftieth of its time; one that yields all the time gives it one turn.
@@ -79,7 +69,16 @@ function turn(): void {
  *
  * @see asyncio.sleep(0) of Python 3.14.
  */
-export function yieldNow(options?: YieldOptions): Promise<void> {
+export function yieldNow(
+  options?: WaitOptions & {
+    /**
+     * Yields only if this many ms have passed since the last yield; otherwise returns at once.
+     *
+     * @default {0}
+     */
+    budget?: number | undefined;
+  },
+): Promise<void> {
   try {
     const signal = checkWait("yield", options);
     const budget = options?.budget === undefined ? 0 : options.budget;

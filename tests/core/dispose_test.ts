@@ -1,40 +1,21 @@
+import { type Disposes, Lock, scope, Semaphore } from "@weft/async";
 import { assertEquals } from "@std/assert";
-import { attachAsyncDispose, attachDispose } from "../../src/core/dispose.ts";
+import { assertType, type IsExact } from "@std/testing/types";
 
-Deno.test("attachDispose() makes using call it with the object", () => {
-  const log: unknown[] = [];
-  class Resource {
-    declare readonly [Symbol.dispose]: () => void;
-    readonly name = "resource";
-    static {
-      attachDispose(Resource.prototype, function (this: Resource) {
-        log.push(this.name);
-      });
-    }
-  }
-  {
-    using _resource = new Resource();
-    log.push("block");
-  }
-  assertEquals(log, ["block", "resource"]);
-  assertEquals(Object.keys(Resource.prototype), []);
-});
+// Both declarations resolve to the platform's, so that a permit can be passed wherever a Disposable is asked for.
+assertType<IsExact<Disposes<"dispose">, { [Symbol.dispose]: () => void }>>(true);
+assertType<IsExact<Disposes<"asyncDispose">, { [Symbol.asyncDispose]: () => Promise<void> }>>(true);
 
-Deno.test("attachAsyncDispose() makes await using wait for it", async () => {
-  const log: unknown[] = [];
-  class Resource {
-    declare readonly [Symbol.asyncDispose]: () => Promise<void>;
-    static {
-      attachAsyncDispose(Resource.prototype, async () => {
-        await null;
-        log.push("disposed");
-      });
+Deno.test("Permits are Disposable, and have no enumerable method", async () => {
+  await scope(async () => {
+    for (const source of [new Semaphore(1), new Lock()]) {
+      const permit: Disposable = await source.acquire();
+      const keys: string[] = [];
+      for (const key in permit) keys.push(key);
+      assertEquals(keys.includes("undefined"), false);
+      assertEquals(typeof permit[Symbol.dispose], "function");
+      permit[Symbol.dispose]();
+      assertEquals((await source.acquire())[Symbol.dispose] === permit[Symbol.dispose], true);
     }
-  }
-  {
-    await using _resource = new Resource();
-    log.push("block");
-  }
-  log.push("after");
-  assertEquals(log, ["block", "disposed", "after"]);
+  });
 });

@@ -1,13 +1,11 @@
 import { assertEquals } from "@std/assert";
 import { inspect } from "node:util";
-import { attachInspect } from "../../src/core/inspect.ts";
+import { printAsText } from "../../src/core/inspect.ts";
 
-Deno.test("attachInspect() makes Deno and Node print what toString() returns", () => {
+Deno.test("printAsText() makes Deno and Node print what toString() returns", () => {
   class Thing {
     readonly hidden = "not shown";
-    static {
-      attachInspect(Thing.prototype);
-    }
+    static readonly printed: void = printAsText(Thing);
     toString(): string {
       return "Thing { size: 1 }";
     }

@@ -95,24 +95,29 @@ const MEMBERS: Record<string, string> = {
   AbstractChildWatcher: "add_child_handler attach_loop close is_active remove_child_handler",
 };
 
+const scopeOfCall = await weft.scope((_signal, self) => self) as weft.CancelScope;
+
 /** Where the page finds what it calls by a small name: an object, or what objects of the class inherit. */
 const OBJECTS: Record<string, object> = {
   task: weft.Task.prototype,
   group: weft.TaskGroup.prototype,
-  scope: weft.CancelScope.prototype,
+  scope: scopeOfCall,
   future: weft.Future.prototype,
   lock: weft.Lock.prototype,
-  hold: weft.Hold.prototype,
   event: weft.AsyncEvent.prototype,
   condition: new weft.Condition(),
   semaphore: weft.Semaphore.prototype,
-  permit: weft.Permit.prototype,
+  permit: new weft.Semaphore(1).tryAcquire()!,
   barrier: new weft.Barrier(1),
   queue: new weft.Queue(),
   worker: Worker.prototype,
   reader: ReadableStreamBYOBReader.prototype,
   writer: WritableStreamDefaultWriter.prototype,
 };
+
+const source = await Deno.readTextFile(new URL("../../mod.ts", import.meta.url));
+/** The types that the package exports. */
+const TYPES = Object.fromEntries([...source.matchAll(/\btype (\w+)/g)].map(([, name]) => [name!, {}]));
 
 /** What the platform has, in the global scope. */
 const GLOBALS = words(`
@@ -161,7 +166,12 @@ async function problemOf(code: string, objects: Record<string, object>): Promise
   if (["for await", "async function*", "await using"].includes(code)) return;
   if (code.startsWith("node:")) return await import(code).then(() => undefined, String);
   const path = pathOf(code);
-  const places = [objects, weft, Object.fromEntries(GLOBALS.map((name) => [name, Reflect.get(globalThis, name)]))];
+  const places = [
+    objects,
+    weft,
+    TYPES,
+    Object.fromEntries(GLOBALS.map((name) => [name, Reflect.get(globalThis, name)])),
+  ];
   let at: object | undefined = places.find((place) => path[0] in place);
   for (const [i, name] of path.entries()) {
     const { prototype = {} } = (at ?? {}) as { prototype?: object };

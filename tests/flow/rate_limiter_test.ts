@@ -1,8 +1,8 @@
 import {
+  type AcquireOptions,
   currentSignal,
   RateLimiter,
   type RateLimiterOptions,
-  type RateOptions,
   scope,
   sleepForever,
 } from "@weft/async";
@@ -15,7 +15,7 @@ function faked(options: RateLimiterOptions) {
   const time = new FakeTime(0);
   const limiter = new RateLimiter(options);
   const log: string[] = [];
-  const take = (name: string, options?: RateOptions) => {
+  const take = (name: string, options?: AcquireOptions) => {
     limiter.acquire(options).then(
       () => log.push(`${name} at ${Date.now()}`),
       (error) => log.push(`${name} threw ${error} at ${Date.now()}`),

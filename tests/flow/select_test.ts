@@ -1,4 +1,4 @@
-import { Channel, ChannelClosedError, scope, select, type Selected, type SelectedSettled } from "@weft/async";
+import { Channel, ChannelClosedError, scope, select, type Selected } from "@weft/async";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { assertType, type IsExact } from "@std/testing/types";
 import { countedSignal, report, settle } from "../support.ts";
@@ -225,7 +225,7 @@ export async function inferred(words: Channel<string>, numbers: Channel<number>,
   const told = await select(cases, { settled: true });
   if (told.index === 2 && told.status === "fulfilled") assertType<IsExact<typeof told.value, number>>(true);
   const either = await select(cases, { settled });
-  assertType<IsExact<typeof either, Selected<typeof cases> | SelectedSettled<typeof cases>>>(true);
+  assertType<IsExact<typeof either, Selected<typeof cases> | Selected<typeof cases, true>>>(true);
   // @ts-expect-error A case of another kind
   await select([words.receiver]);
   // @ts-expect-error A value of another kind

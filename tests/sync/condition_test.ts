@@ -1,4 +1,4 @@
-import { Condition, gather, type Hold, InvalidStateError, Lock, scope } from "@weft/async";
+import { Condition, gather, InvalidStateError, Lock, type Permit, scope } from "@weft/async";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { countedSignal, type Lane, scopeLane, settle, signalLane, withSeeds } from "../support.ts";
 
@@ -7,7 +7,7 @@ function logged() {
   const condition = new Condition();
   const { lock } = condition;
   const log: string[] = [];
-  const held = new Map<string, Hold>();
+  const held = new Map<string, Permit>();
   const waitFor = async (name: string, options?: { signal?: AbortSignal }) => {
     held.set(name, await lock.acquire());
     await condition.wait(options).then(() => log.push(`${name} woke`), (reason) => log.push(`${name} threw ${reason}`));
@@ -416,7 +416,7 @@ Deno.test("Condition does what a simple model does under random waits, notificat
     const closed: Lane[] = [];
     const condition = new Condition();
     const { lock } = condition;
-    const holds = new Map<number, Hold>();
+    const holds = new Map<number, Permit>();
     const log: string[] = [];
     // The model: who holds the lock, whether that has been told, who queues for it, and who waits to be notified.
     let holder: Actor | null = null;

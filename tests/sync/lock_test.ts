@@ -1,9 +1,9 @@
 import {
   createTask,
   gather,
-  type Hold,
   InvalidStateError,
   Lock,
+  type Permit,
   scope,
   shield,
   sleepForever,
@@ -17,7 +17,7 @@ import { countedSignal, type Lane, scopeLane, settle, signalLane, withSeeds } fr
 function logged() {
   const lock = new Lock();
   const log: string[] = [];
-  const held = new Map<string, Hold>();
+  const held = new Map<string, Permit>();
   const take = (name: string, options?: { signal?: AbortSignal }) => {
     lock.acquire(options).then(
       (hold) => {
@@ -52,13 +52,13 @@ Deno.test("Lock.acquire() serves in order of arrival", async () => {
   assertEquals([lock.locked, lock.waiting], [true, 0]);
 });
 
-for (const way of ["Hold.release()", "Lock.release()"]) {
+for (const way of ["Permit.release()", "Lock.release()"]) {
   Deno.test(`${way} hands over to a waiter, and neither tryAcquire() nor acquire() can come between`, async () => {
     const { lock, log, take, release } = logged();
     take("holder");
     take("waiter");
     await settle();
-    if (way === "Hold.release()") release("holder");
+    if (way === "Permit.release()") release("holder");
     else lock.release();
     take("newcomer");
     log.push(`tryAcquire: ${lock.tryAcquire()}, locked: ${lock.locked}, waiting: ${lock.waiting}`);
@@ -208,7 +208,7 @@ Deno.test("Lock.release() throws when it is not locked, and changes nothing", as
   assertEquals(lock.locked, false);
 });
 
-Deno.test("Hold.release() gives back only what it stands for, once", async () => {
+Deno.test("Permit.release() gives back only what it stands for, once", async () => {
   const { lock, log, take, release } = logged();
   for (const name of ["a", "b", "c"]) take(name);
   await settle();
@@ -224,7 +224,7 @@ Deno.test("Hold.release() gives back only what it stands for, once", async () =>
   assertEquals(lock.locked, false);
 });
 
-Deno.test("Hold gives the lock back at the end of a block with using", async () => {
+Deno.test("Permit gives the lock back at the end of a block with using", async () => {
   const lock = new Lock();
   {
     using _hold = await lock.acquire();
@@ -413,7 +413,7 @@ Deno.test("Lock does what a simple model does under random acquires, releases an
     const lanes = [newLane(), newLane(), newLane()];
     const closed: Lane[] = [];
     const lock = new Lock();
-    const holds = new Map<number, Hold>();
+    const holds = new Map<number, Permit>();
     const log: string[] = [];
     // The model: who holds it, who waits, and what must have been told.
     let holder: number | null = null;

@@ -60,10 +60,6 @@ const KINDS: Record<string, Kind> = {
     signal: true,
     make: semaphoreKind((semaphore) => (work, options) => semaphore.run(work, options)),
   },
-  "Semaphore.with()": {
-    signal: false,
-    make: semaphoreKind((semaphore) => (work) => semaphore.with(() => work(currentSignal()))),
-  },
   "Semaphore.wrap()": {
     signal: false,
     make: semaphoreKind((semaphore) => (work) => semaphore.wrap(() => work(currentSignal()))()),

@@ -1,4 +1,4 @@
-import { gather, type Hold, InvalidStateError, RwLock, scope, shield, sleepForever } from "@weft/async";
+import { gather, InvalidStateError, type Permit, RwLock, scope, shield, sleepForever } from "@weft/async";
 import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { countedSignal, type Lane, scopeLane, settle, signalLane, withSeeds } from "../support.ts";
 
@@ -14,7 +14,7 @@ const state = (lock: RwLock) => [lock.readers, lock.writing, lock.waiting];
 function logged() {
   const lock = new RwLock();
   const log: string[] = [];
-  const held = new Map<string, Hold>();
+  const held = new Map<string, Permit>();
   const take = (names: string, options?: { signal?: AbortSignal }) => {
     for (const name of names.split(" ")) {
       acquire(lock, name.startsWith("r") ? "Read" : "Write", options).then(
@@ -262,7 +262,7 @@ for (const side of SIDES) {
   Deno.test(`RwLock.run${side}() refuses nothing to stragglers that its callback has left`, async () => {
     const lock = new RwLock();
     const { promise, resolve } = Promise.withResolvers<void>();
-    let left!: Promise<Hold>;
+    let left!: Promise<Permit>;
     await run(lock, side, async () => {
       const straggler = () => left = shield(() => promise.then(() => acquire(lock, "Write")));
       const fails = () => {
@@ -277,7 +277,7 @@ for (const side of SIDES) {
   });
 }
 
-Deno.test("RwLock's Hold gives back once, and at the end of a block with using", async () => {
+Deno.test("RwLock's Permit gives back once, and at the end of a block with using", async () => {
   const lock = new RwLock();
   const other = await lock.acquireRead();
   {
@@ -311,7 +311,7 @@ Deno.test("RwLock does what a simple model does under random acquires, releases 
     const lanes = [newLane(), newLane(), newLane()];
     const closed: Lane[] = [];
     const lock = new RwLock();
-    const holds = new Map<number, Hold>();
+    const holds = new Map<number, Permit>();
     const log: string[] = [];
     // The model: who holds it, who waits, and what must have been told.
     let inside: { id: number; side: Side }[] = [];

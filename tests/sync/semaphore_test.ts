@@ -465,7 +465,7 @@ Deno.test("Semaphore.run() calls the function in a scope of its own, with its si
   assertEquals(seen, [true, false, true]);
 });
 
-Deno.test("Semaphore.run(), with() and wrap() give the permit back when the function throws or rejects", async () => {
+Deno.test("Semaphore.run() and wrap() give the permit back when the function throws or rejects", async () => {
   const semaphore = new Semaphore(1);
   const throws = () => {
     throw new Error("thrown");
@@ -473,7 +473,6 @@ Deno.test("Semaphore.run(), with() and wrap() give the permit back when the func
   const rejects = () => Promise.reject(new Error("rejected"));
   for (const [fn, message] of [[throws, "thrown"], [rejects, "rejected"]] as const) {
     await assertRejects(() => semaphore.run(fn), Error, message);
-    await assertRejects(() => semaphore.with(fn), Error, message);
     await assertRejects(() => semaphore.wrap(fn)(), Error, message);
   }
   assertEquals(semaphore.availablePermits, 1);
@@ -507,9 +506,9 @@ Deno.test("Semaphore.run() gives the permit back when a cancellation ends the fu
   assertEquals(semaphore.availablePermits, 1);
 });
 
-Deno.test("Semaphore.with() hands the permit to the function, which may release it early", async () => {
+Deno.test("Semaphore.run() hands the permit to the function, which may release it early", async () => {
   const semaphore = new Semaphore(1);
-  const seen = await semaphore.with((permit) => {
+  const seen = await semaphore.run((_signal, permit) => {
     const held = semaphore.availablePermits;
     permit.release();
     return [held, semaphore.availablePermits];
@@ -531,11 +530,10 @@ Deno.test("Semaphore.wrap() makes a function of which only so many calls run at 
   assertEquals(log, ["a begins", "b begins", "b ends", "c begins", "c ends", "a ends"]);
 });
 
-Deno.test("Semaphore.run(), with() and wrap() refuse what is no function before they take a permit", async () => {
+Deno.test("Semaphore.run() and wrap() refuse what is no function before they take a permit", async () => {
   const semaphore = new Semaphore(1);
   const wrong = "work" as unknown as () => void;
   await assertRejects(() => semaphore.run(wrong), TypeError, '"fn" must be a function, received "work"');
-  await assertRejects(() => semaphore.with(wrong), TypeError, '"fn" must be a function');
   assertThrows(() => semaphore.wrap(wrong), TypeError, '"fn" must be a function');
   assertEquals(semaphore.availablePermits, 1);
 });

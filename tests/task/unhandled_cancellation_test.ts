@@ -100,7 +100,6 @@ const AMBIENT_WAITS: Record<string, Start> = {
   "Future.then()": () => new Future<void>().then(() => {}),
   "Future.then() without callbacks": () => new Future<void>().then(),
   "Task.then()": () => createTask(() => settle(3)).then(() => {}),
-  "Semaphore.with()": () => noPermit().with(() => {}),
   "Semaphore.wrap()": () => noPermit().wrap(() => {})(),
   "Queue.next()": () => new Queue()[Symbol.asyncIterator]().next(),
   "Receiver.next()": () => new Channel(0).receiver[Symbol.asyncIterator]().next(),

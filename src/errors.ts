@@ -19,20 +19,12 @@
  * @module
  */
 
-import { currentScope } from "./ambient.ts";
-import { isCancellationOf, setCause } from "./failures.ts";
-import { isOf, messageOf } from "./foreign.ts";
+import { currentScope } from "./core/ambient.ts";
+import { isCancellationOf, setCause } from "./core/failures.ts";
+import { isOf, messageOf } from "./core/foreign.ts";
 
-/** Options of the errors of this package. */
-export interface ErrorCause {
-  /**
-   * The cause. Its message is appended to the error's own, because Deno does not print the `cause` of a
-   * `DOMException`.
-   */
-  cause?: unknown;
-}
-
-function withCause(message: string, { cause }: ErrorCause): string {
+// Deno does not print the `cause` of a `DOMException`.
+function withCause(message: string, { cause }: ErrorOptions): string {
   if (cause === undefined) return message;
   return `${message}: ${messageOf(cause)}`;
 }
@@ -78,7 +70,7 @@ export class CancelledError extends DOMException {
    * @param message Names the cancelled operation, or says why it was cancelled.
    * @param options The cause.
    */
-  constructor(message = "The operation was cancelled", options: ErrorCause = {}) {
+  constructor(message = "The operation was cancelled", options: ErrorOptions = {}) {
     super(withCause(message, options), "AbortError");
     if (options.cause !== undefined) setCause(this, options.cause);
   }
@@ -105,7 +97,7 @@ export class TimeoutError extends DOMException {
    * @param message Names the work that took too long.
    * @param options The cause.
    */
-  constructor(message = "The deadline has passed", options: ErrorCause = {}) {
+  constructor(message = "The deadline has passed", options: ErrorOptions = {}) {
     super(withCause(message, options), "TimeoutError");
     if (options.cause !== undefined) setCause(this, options.cause);
   }
@@ -135,7 +127,7 @@ export class InvalidStateError extends DOMException {
    * @param message Says what cannot be done, and why.
    * @param options The cause.
    */
-  constructor(message = "The object is in an invalid state", options: ErrorCause = {}) {
+  constructor(message = "The object is in an invalid state", options: ErrorOptions = {}) {
     super(withCause(message, options), "InvalidStateError");
     if (options.cause !== undefined) setCause(this, options.cause);
   }

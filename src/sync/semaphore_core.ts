@@ -1,0 +1,89 @@
+/**
+ * The state of a semaphore: the permits in use, and the waiters.
+ *
+ * @module
+ */
+
+import type { Scope } from "../core/scope.ts";
+import { outOfRange } from "../core/validate.ts";
+import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import { InvalidStateError } from "../errors.ts";
+import { OwnedPermit, type PermitOwner } from "./permit.ts";
+
+class SemaphorePermit extends OwnedPermit {
+  held = true;
+}
+
+/** The engine of a `Semaphore`. */
+export class SemaphoreCore implements PermitOwner {
+  capacity: number;
+  // Invariant: if there are waiters, capacity - used is less than the weight of the first.
+  used = 0;
+  readonly queue = new WaitQueue<number>(() => this.#admit());
+
+  constructor(capacity: number) {
+    this.capacity = capacity;
+  }
+
+  /** Throws if no number of released permits would be enough for `weight`. */
+  checkWeight(weight: number): void {
+    // A wait for one permit is allowed even if the capacity is zero: `resize` may add one.
+    if (weight > 1 && weight > this.capacity) throw this.#tooHeavy(weight);
+  }
+
+  #tooHeavy(weight: number): RangeError {
+    return outOfRange("acquire permit", "weight", `at most ${this.capacity}, the number of permits`, weight);
+  }
+
+  /** Acquires a permit, and waits for one if necessary. */
+  acquire(weight: number, scope: Scope, signal: AbortSignal | undefined): Promise<OwnedPermit> {
+    const refused = refusal(scope, signal);
+    if (refused !== null) return refused;
+    if (this.#fits(weight)) return Promise.resolve(this.#take(weight));
+    return enqueue<OwnedPermit, number>(this.queue, weight, scope, signal);
+  }
+
+  /** Acquires a permit if one is free and there are no waiters. */
+  tryAcquire(weight: number): OwnedPermit | undefined {
+    return this.#fits(weight) ? this.#take(weight) : undefined;
+  }
+
+  giveBack(permit: SemaphorePermit): void {
+    if (!permit.held) return;
+    permit.held = false;
+    this.release(permit.weight);
+  }
+
+  /** Releases permits, and hands them to the waiters. */
+  release(weight: number): void {
+    if (weight > this.used) {
+      throw new InvalidStateError(`Cannot release permit: only ${this.used} in use, received ${weight}`);
+    }
+    this.used -= weight;
+    if (this.queue.size > 0) this.#admit();
+  }
+
+  /** Changes the number of permits. */
+  resize(capacity: number): void {
+    this.capacity = capacity;
+    // Rejects them as a new request would be: left in the queue, they would block all waiters behind them for ever.
+    this.queue.failWhere((weight) => weight > 1 && weight > capacity, (weight) => this.#tooHeavy(weight));
+    this.#admit();
+  }
+
+  #fits(weight: number): boolean {
+    return this.queue.size === 0 && this.used + weight <= this.capacity;
+  }
+
+  #take(weight: number): SemaphorePermit {
+    this.used += weight;
+    return new SemaphorePermit(this, weight);
+  }
+
+  #admit(): void {
+    for (let node = this.queue.head(); node !== null; node = this.queue.head()) {
+      if (this.used + node.payload > this.capacity) return;
+      node.claim.grant(this.#take(node.payload));
+    }
+  }
+}
