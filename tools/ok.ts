@@ -32,6 +32,7 @@ const LANES: Step[][] = [
     ["lint", ["lint"]],
     ["check", ["check"]],
     ["doc", ["doc", "--lint", ...Object.values(config.exports)]],
+    ["sizes", ["run", "-A", "tools/sizes.ts"]],
     ["publish", ["publish", "--dry-run", "--allow-dirty"]],
     ["heap", ["test", "-A", ...HEAP]],
     ["full", ["test", "-A", ...FULL]],
