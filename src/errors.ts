@@ -59,6 +59,8 @@ export function tellFailures(failures: readonly unknown[]): string {
  *
  * assertEquals(new CancelledError().name, "AbortError");
  * ```
+ *
+ * @category Cancel
  */
 export class CancelledError extends DOMException {
   /** The cause of the cancellation, if it has one. */
@@ -86,6 +88,8 @@ export class CancelledError extends DOMException {
  *
  * await assertRejects(() => timeout(5, () => sleep(60_000)), TimeoutError);
  * ```
+ *
+ * @category Cancel
  */
 export class TimeoutError extends DOMException {
   /** The cause of the error, if it has one. */
@@ -116,6 +120,8 @@ export class TimeoutError extends DOMException {
  * future.setResult(1);
  * assertThrows(() => future.setResult(2), InvalidStateError);
  * ```
+ *
+ * @category Cancel
  */
 export class InvalidStateError extends DOMException {
   /** The cause of the error, if it has one. */
@@ -151,6 +157,8 @@ export class InvalidStateError extends DOMException {
  * console.log(error.stragglers); // [ "deaf" ]
  * finish();
  * ```
+ *
+ * @category Cancel
  */
 export class StragglerError extends AggregateError {
   /** `"StragglerError"`. */
@@ -204,6 +212,8 @@ export class StragglerError extends AggregateError {
  *   console.log(isCancellation(error)); // false
  * }
  * ```
+ *
+ * @category Cancel
  */
 export function isCancellation(error: unknown): boolean {
   return isCancellationOf(error, currentScope());

@@ -51,7 +51,11 @@ export type {
 
 const AS_COMPLETED: CallKind = { name: "asCompleted", quiet: true, abandonable: true };
 
-/** Options of {@linkcode asCompleted}. */
+/**
+ * Options of {@linkcode asCompleted}.
+ *
+ * @category Combine
+ */
 export interface AsCompletedOptions<T = unknown, S extends boolean = boolean>
   extends StructuredOptions, DiscardOptions<T> {
   /**
@@ -69,7 +73,11 @@ export interface AsCompletedOptions<T = unknown, S extends boolean = boolean>
   concurrency?: number | undefined;
 }
 
-/** A result of `asCompleted` with `settled: true`: a `PromiseSettledResult` with the place of its entry. */
+/**
+ * A result of `asCompleted` with `settled: true`: a `PromiseSettledResult` with the place of its entry.
+ *
+ * @category Combine
+ */
 export type Completed<T> = PromiseSettledResult<T> & {
   /** The index of the entry in the input. */
   readonly index: number;
@@ -113,6 +121,7 @@ export type Completed<T> = PromiseSettledResult<T> & {
  * ```
  *
  * @see asyncio.as_completed of Python 3.14: it leaves the rest running after a failure or a break.
+ * @category Combine
  */
 export function asCompleted<
   const T extends Entries | object,

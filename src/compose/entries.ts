@@ -12,10 +12,18 @@ import { checkFunction, isThenable, wrongKind } from "../core/validate.ts";
 import { surface } from "../core/next_turn.ts";
 import { checkDeadlock, ignoreFailure, scopeless } from "../task/awaitable.ts";
 
-/** One piece of work: a function that the call starts and owns, or a promise that it awaits and does not own. */
+/**
+ * One piece of work: a function that the call starts and owns, or a promise that it awaits and does not own.
+ *
+ * @category Combine
+ */
 export type Entry<T> = TaskFunction<T> | PromiseLike<T>;
 
-/** The result type of an entry. */
+/**
+ * The result type of an entry.
+ *
+ * @category Combine
+ */
 export type EntryResult<E> = E extends PromiseLike<infer T> ? Awaited<T>
   : E extends (signal: AbortSignal) => infer T ? Awaited<T>
   : never;
@@ -23,6 +31,8 @@ export type EntryResult<E> = E extends PromiseLike<infer T> ? Awaited<T>
 /**
  * The entries of a combinator: an iterable, whose results come in a list, or a record. `T` is the type that the caller
  * passes; each of its members has to be an {@linkcode Entry}. The default is any shape.
+ *
+ * @category Combine
  */
 export type Entries<T = readonly unknown[] | readonly [] | Iterable<unknown> | Readonly<Record<string, unknown>>> =
   T extends (...args: never[]) => unknown ? readonly Entry<unknown>[]
@@ -31,10 +41,18 @@ export type Entries<T = readonly unknown[] | readonly [] | Iterable<unknown> | R
     : T extends Iterable<unknown> ? Iterable<Entry<unknown>>
     : { [K in keyof T]: Entry<unknown> };
 
-/** The result type of any of the entries `T`. */
+/**
+ * The result type of any of the entries `T`.
+ *
+ * @category Combine
+ */
 export type EntriesResult<T> = EntryResult<T extends Iterable<infer E> ? E : T[keyof T]>;
 
-/** Options of the combinators that may discard results of type `T`. */
+/**
+ * Options of the combinators that may discard results of type `T`.
+ *
+ * @category Combine
+ */
 export interface DiscardOptions<T = unknown> {
   /**
    * Called with each value that nobody receives: of a loser, of a sibling of a failure, or of a result that was not

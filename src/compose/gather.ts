@@ -36,7 +36,11 @@ import type { DiscardOptions, Entries, EntriesResult, Entry, EntryList, EntryRes
 
 export type { DiscardOptions, Entries, EntriesResult, Entry, EntryResult, StructuredOptions, TaskFunction };
 
-/** Options of {@linkcode gather}. */
+/**
+ * Options of {@linkcode gather}.
+ *
+ * @category Combine
+ */
 export interface GatherOptions<T = unknown, S extends boolean = boolean> extends StructuredOptions, DiscardOptions<T> {
   /**
    * Whether failures are results instead of aborting the rest: each result is a `PromiseSettledResult`.
@@ -55,6 +59,8 @@ export interface GatherOptions<T = unknown, S extends boolean = boolean> extends
 
 /**
  * The results of the entries `T`, in their shape. With `S` = `true`, they are settled results.
+ *
+ * @category Combine
  */
 export type Gathered<T, S extends boolean = false> = S extends true
   ? T extends readonly unknown[] ? { -readonly [K in keyof T]: PromiseSettledResult<EntryResult<T[K]>> }
@@ -262,6 +268,8 @@ class GatherCall extends StructuredCall<unknown> {
  *
  * @see asyncio.gather of Python 3.14: it leaves the siblings of a failure running, while this aborts and joins them;
  * return_exceptions is called settled here.
+ *
+ * @category Combine
  */
 export function gather<
   const T extends Entries | object,

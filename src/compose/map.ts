@@ -25,7 +25,11 @@ import { openerOf } from "./stream_source.ts";
 
 export type { DiscardOptions, Disposes, Results, StructuredOptions };
 
-/** Options of {@linkcode map}. */
+/**
+ * Options of {@linkcode map}.
+ *
+ * @category Combine
+ */
 export interface MapOptions<T = unknown, S extends boolean = boolean> extends StructuredOptions, DiscardOptions<T> {
   /**
    * The number of items that may be in flight at once: a whole number, because the source may never end.
@@ -97,6 +101,8 @@ const DEFAULT_CONCURRENCY = 10;
  * }
  * assertEquals(found, 64);
  * ```
+ *
+ * @category Combine
  */
 export function map<I, O, const S extends boolean = false>(
   source: Iterable<I> | AsyncIterable<I>,

@@ -26,7 +26,11 @@ import type { DiscardOptions, Entries, EntriesResult, Entry, EntryList, EntryRes
 
 export type { DiscardOptions, Entries, EntriesResult, Entry, EntryResult, StructuredOptions, TaskFunction };
 
-/** Options of {@linkcode race} and {@linkcode firstSuccess}. */
+/**
+ * Options of {@linkcode race} and {@linkcode firstSuccess}.
+ *
+ * @category Combine
+ */
 export interface RaceOptions<T = unknown> extends StructuredOptions, DiscardOptions<T> {}
 
 type Winner = { value: unknown } | { error: unknown };
@@ -219,6 +223,7 @@ function start(kind: CallKind, entries: unknown, options: RaceOptions | undefine
  * ```
  *
  * @see Promise.race of ECMAScript 2026: it leaves the losers running.
+ * @category Combine
  */
 export function race<
   const T extends Entries | object,
@@ -257,6 +262,7 @@ export function race<
  * ```
  *
  * @see Promise.any of ECMAScript 2026: it leaves the losers running.
+ * @category Combine
  */
 export function firstSuccess<
   const T extends Entries | object,

@@ -12,10 +12,18 @@ import { ResultStream, type StreamPlan } from "./result_stream.ts";
 
 export type { Disposes };
 
-/** An iteration that ends early with `await using`. */
+/**
+ * An iteration that ends early with `await using`.
+ *
+ * @category Combine
+ */
 export interface Results<R> extends Disposes<"asyncDispose"> {}
 
-/** The results of `map` or `asCompleted`. Read them with `for await`, or with `next` and `await using`. */
+/**
+ * The results of `map` or `asCompleted`. Read them with `for await`, or with `next` and `await using`.
+ *
+ * @category Combine
+ */
 export class Results<R> implements AsyncIterableIterator<R, undefined, unknown> {
   readonly #stream: ResultStream<never, R>;
 

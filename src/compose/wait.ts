@@ -116,6 +116,7 @@ class Watch<P extends PromiseLike<unknown>> implements Waitable<Alarm | null>, S
  * ```
  *
  * @see asyncio.wait of Python 3.14: an empty set is an error there.
+ * @category Combine
  */
 export function wait<P extends PromiseLike<unknown>>(
   promises: Iterable<P>,

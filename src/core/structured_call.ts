@@ -30,10 +30,18 @@ import { surface } from "./next_turn.ts";
 import { Scope, type ScopeKeeper } from "./scope.ts";
 import { checkMs, checkSignal, readOptions, wrongKind } from "./validate.ts";
 
-/** Work that is passed to a structured call. It is called with the signal of the scope that it runs in. */
+/**
+ * Work that is passed to a structured call. It is called with the signal of the scope that it runs in.
+ *
+ * @category Run and start
+ */
 export type TaskFunction<T> = (signal: AbortSignal) => T | PromiseLike<T>;
 
-/** Options of every structured call. */
+/**
+ * Options of every structured call.
+ *
+ * @category Cancel
+ */
 export interface StructuredOptions {
   /** Aborts the call when it is aborted, as an abort of the scope around the call does. */
   signal?: AbortSignal | undefined;

@@ -248,7 +248,11 @@ export class WaitQueue<P = unknown> implements Waitable<P> {
   }
 }
 
-/** Options of every wait. */
+/**
+ * Options of every wait.
+ *
+ * @category Time
+ */
 export interface WaitOptions {
   /** Rejects the wait with its reason when it is aborted. */
   signal?: AbortSignal | undefined;

@@ -76,6 +76,7 @@ export type { WaitOptions };
  * ```
  *
  * @see trio.open_memory_channel of trio 0.31: the same. Leaving the loop does not close the receiver there either.
+ * @category Pass on
  */
 export class Channel<T> {
   static readonly #printed: void = /* @__PURE__ */ printAsText(Channel);

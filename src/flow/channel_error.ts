@@ -26,6 +26,8 @@
  *
  * @see trio.ClosedResourceError, BrokenResourceError and EndOfChannel of trio 0.31: one class each for self, receivers
  * and senders.
+ *
+ * @category Pass on
  */
 export class ChannelClosedError extends Error {
   /** `"ChannelClosedError"`. */

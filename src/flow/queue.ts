@@ -67,6 +67,8 @@ export { QueueShutDownError, type WaitOptions };
  *
  * @see asyncio.Queue of Python 3.14: maxsize 0 there is Infinity here; put_nowait and get_nowait are tryPut and tryGet,
  * which return instead of throwing. To close one side only, or to pass items without a buffer, use a channel.
+ *
+ * @category Pass on
  */
 export class Queue<T> implements AsyncIterable<T> {
   static readonly #printed: void = /* @__PURE__ */ printAsText(Queue);
@@ -272,6 +274,7 @@ export class Queue<T> implements AsyncIterable<T> {
  * ```
  *
  * @see asyncio.LifoQueue of Python 3.14.
+ * @category Pass on
  */
 export class LifoQueue<T> extends Queue<T> {
   /**
@@ -311,6 +314,7 @@ export class LifoQueue<T> extends Queue<T> {
  * ```
  *
  * @see asyncio.PriorityQueue of Python 3.14: it compares the items themselves, and equals leave in any order.
+ * @category Pass on
  */
 export class PriorityQueue<T> extends Queue<T> {
   /**

@@ -18,6 +18,7 @@
  * ```
  *
  * @see asyncio.QueueShutDown of Python 3.14.
+ * @category Pass on
  */
 export class QueueShutDownError extends Error {
   /** `"QueueShutDownError"`. */

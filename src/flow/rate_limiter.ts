@@ -26,7 +26,11 @@ export type { AcquireOptions, TaskFunction, WaitOptions };
 
 const RUN: CallKind = { name: "RateLimiter.run" };
 
-/** Options of {@linkcode RateLimiter}. */
+/**
+ * Options of {@linkcode RateLimiter}.
+ *
+ * @category Limit
+ */
 export interface RateLimiterOptions {
   /** The number of tokens added in each `interval`: a whole number of at least 1. */
   limit: number;
@@ -57,6 +61,8 @@ export interface RateLimiterOptions {
  * // ms after the first call: 0, 0, 0, 10, 20
  * console.log(times.map((at) => Math.round(at - times[0]!)));
  * ```
+ *
+ * @category Limit
  */
 export class RateLimiter {
   static readonly #printed: void = /* @__PURE__ */ printAsText(RateLimiter);

@@ -16,7 +16,11 @@ export type { Disposes };
 
 const BOXED: Told<unknown> = { ok: (value) => ({ value }), no: PLAINLY.no };
 
-/** A receiver closes with `using`. */
+/**
+ * A receiver closes with `using`.
+ *
+ * @category Pass on
+ */
 export interface Receiver<T> extends Disposes<"dispose"> {}
 
 /**
@@ -25,6 +29,8 @@ export interface Receiver<T> extends Disposes<"dispose"> {}
  *
  * `for await` receives until the end of the channel. Leaving the loop does not close the receiver. Several loops share
  * the values.
+ *
+ * @category Pass on
  */
 export class Receiver<T> implements AsyncIterable<T> {
   static readonly #printed: void = /* @__PURE__ */ printAsText(Receiver);

@@ -12,7 +12,11 @@ import { SelectCase } from "./select_case.ts";
 
 export type { SelectCase, WaitOptions };
 
-/** Options of {@linkcode select}. */
+/**
+ * Options of {@linkcode select}.
+ *
+ * @category Pass on
+ */
 export interface SelectOptions<S extends boolean = boolean> extends WaitOptions {
   /**
    * Whether to choose at random among several ready cases. Otherwise the first one in order is chosen.
@@ -31,6 +35,8 @@ export interface SelectOptions<S extends boolean = boolean> extends WaitOptions 
 /**
  * The index of the case that was done, which discriminates the types, and its value; or, with `S` = `true`, a
  * `PromiseSettledResult` with the index.
+ *
+ * @category Pass on
  */
 export type Selected<C extends readonly unknown[], S extends boolean = false> = {
   [K in keyof C]: C[K] extends SelectCase<infer T>
@@ -114,6 +120,7 @@ function readCases(cases: unknown, settled: boolean): Case[] {
  * ```
  *
  * @see select of Go 1.25: the same, but receiving from a closed channel gives a zero value there and rejects here.
+ * @category Pass on
  */
 export function select<const C extends readonly SelectCase<unknown>[], const S extends boolean = false>(
   cases: C,

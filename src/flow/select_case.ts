@@ -11,6 +11,7 @@ import type { End } from "./channel_core.ts";
  * `select` is called with it.
  *
  * @typeParam T The value of the case: the received value, or `undefined` for a send.
+ * @category Pass on
  */
 export class SelectCase<T> {
   // Private, but not `#private`, for `select`.

@@ -14,10 +14,18 @@ import { writableOf } from "./streams.ts";
 
 export type { Disposes };
 
-/** A sender closes with `using`. */
+/**
+ * A sender closes with `using`.
+ *
+ * @category Pass on
+ */
 export interface Sender<T> extends Disposes<"dispose"> {}
 
-/** Sends values into a channel. A `Channel` makes the first sender, {@linkcode Sender.prototype.clone} makes more. */
+/**
+ * Sends values into a channel. A `Channel` makes the first sender, {@linkcode Sender.prototype.clone} makes more.
+ *
+ * @category Pass on
+ */
 export class Sender<T> {
   static readonly #printed: void = /* @__PURE__ */ printAsText(Sender);
   readonly #end: SendEnd<T>;

@@ -6,7 +6,11 @@
 
 import type { ChannelCore } from "./channel_core.ts";
 
-/** A snapshot of a channel: its buffered values, open ends and waiters. */
+/**
+ * A snapshot of a channel: its buffered values, open ends and waiters.
+ *
+ * @category Pass on
+ */
 export interface ChannelStatistics {
   /** The number of values in the buffer. */
   readonly buffered: number;

@@ -34,6 +34,7 @@ export type { WaitOptions };
  * ```
  *
  * @see asyncio.Event of Python 3.14.
+ * @category Synchronise
  */
 export class AsyncEvent {
   static readonly #printed: void = /* @__PURE__ */ printAsText(AsyncEvent);

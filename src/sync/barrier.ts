@@ -23,6 +23,8 @@ export type { WaitOptions };
  * barrier.abort();
  * await assertRejects(() => barrier.wait(), BrokenBarrierError);
  * ```
+ *
+ * @category Synchronise
  */
 export class BrokenBarrierError extends Error {
   /** `"BrokenBarrierError"`. */
@@ -54,6 +56,7 @@ export class BrokenBarrierError extends Error {
  * ```
  *
  * @see asyncio.Barrier of Python 3.14: it holds back arrivals while it drains; here it drains at once.
+ * @category Synchronise
  */
 export class Barrier {
   static readonly #printed: void = /* @__PURE__ */ printAsText(Barrier);

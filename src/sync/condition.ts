@@ -46,6 +46,7 @@ export { type Disposes, Lock, type Permit, type WaitOptions };
  * ```
  *
  * @see asyncio.Condition of Python 3.14: the lock is a property here, and wait_for is called waitUntil.
+ * @category Synchronise
  */
 export class Condition {
   static readonly #printed: void = /* @__PURE__ */ printAsText(Condition);

@@ -46,6 +46,7 @@ const RUN: CallKind = { name: "Lock.run" };
  * ```
  *
  * @see asyncio.Lock of Python 3.14: here acquiring returns a permit as well, and a release hands the lock over at once.
+ * @category Synchronise
  */
 export class Lock {
   static readonly #printed: void = /* @__PURE__ */ printAsText(Lock);

@@ -11,7 +11,11 @@ import { type CallKind, outsideAbort } from "../core/structured_call.ts";
 import { asWait } from "../core/wait_queue.ts";
 import { BlockCall, CancelScope } from "../task/cancel_scope.ts";
 
-/** The right to go on, returned when a semaphore or a lock is acquired. Release it once, or with `using`. */
+/**
+ * The right to go on, returned when a semaphore or a lock is acquired. Release it once, or with `using`.
+ *
+ * @category Limit
+ */
 export interface Permit extends Disposes<"dispose"> {
   /** The number of permits of a semaphore that this one stands for; 1 for a lock. */
   readonly weight: number;

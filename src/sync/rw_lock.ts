@@ -58,6 +58,7 @@ interface Request {
  * ```
  *
  * @see sync.RWMutex of Go 1.25: the same rule for waiting writers; here acquiring again inside a callback throws.
+ * @category Synchronise
  */
 export class RwLock {
   static readonly #printed: void = /* @__PURE__ */ printAsText(RwLock);

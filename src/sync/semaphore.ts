@@ -17,7 +17,11 @@ export type { Disposes, Permit, WaitOptions };
 
 const RUN: CallKind = { name: "Semaphore.run" };
 
-/** Options of `acquire` of a `Semaphore` or `RateLimiter`. */
+/**
+ * Options of `acquire` of a `Semaphore` or `RateLimiter`.
+ *
+ * @category Limit
+ */
 export interface AcquireOptions extends WaitOptions {
   /**
    * The number of permits or tokens to take together.
@@ -54,6 +58,7 @@ export interface AcquireOptions extends WaitOptions {
  * ```
  *
  * @see asyncio.Semaphore of Python 3.14: here the permit is released, and releasing more than was acquired throws.
+ * @category Limit
  */
 export class Semaphore {
   static readonly #printed: void = /* @__PURE__ */ printAsText(Semaphore);

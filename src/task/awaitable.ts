@@ -73,6 +73,7 @@ interface DoneCallback {
  * Awaiting it is a wait of the scope that awaits: an abort of that scope ends the wait, and nothing else.
  *
  * @typeParam T What it comes to.
+ * @category Run and start
  */
 export abstract class Awaitable<T> implements PromiseLike<T> {
   static readonly #printed: void = /* @__PURE__ */ printAsText(Awaitable);

@@ -37,6 +37,7 @@ export class BlockCall<T> extends StructuredCall<T> {
  * `Lock.run` gets to cancel the block, and to read and move its deadline.
  *
  * @see trio.CancelScope 0.31: cutShort is cancelled_caught there.
+ * @category Cancel
  */
 export class CancelScope {
   static readonly #printed: void = /* @__PURE__ */ printAsText(CancelScope);
@@ -131,7 +132,11 @@ export class CancelScope {
   }
 }
 
-/** Work in a block: called with the signal of its scope, and the scope. */
+/**
+ * Work in a block: called with the signal of its scope, and the scope.
+ *
+ * @category Cancel
+ */
 export type ScopeFunction<T> = (signal: AbortSignal, scope: CancelScope) => T | PromiseLike<T>;
 
 /** Throws what is wrong with the arguments of a block, and returns the options as `readOptions` does. */

@@ -39,6 +39,7 @@ export { type Awaitable, type CreateTaskOptions, Task, type TaskFunction };
  * ```
  *
  * @see asyncio.create_task of Python 3.14: a coroutine object there, a function here.
+ * @category Run and start
  */
 export function createTask<T>(fn: TaskFunction<T>, options?: CreateTaskOptions): Task<T> {
   const own = checkTask(fn, options);

@@ -24,6 +24,8 @@ export type { Awaitable, Task };
  *
  * assert(hasAmbientScope());
  * ```
+ *
+ * @category Run and start
  */
 export function hasAmbientScope(): boolean {
   return isAmbient();
@@ -45,6 +47,7 @@ export function hasAmbientScope(): boolean {
  * ```
  *
  * @see asyncio.current_task of Python 3.14.
+ * @category Run and start
  */
 export function currentTask(): Task<unknown> | undefined {
   return ambientTask();
@@ -69,6 +72,8 @@ export function currentTask(): Task<unknown> | undefined {
  * });
  * console.log(text.length > 0);
  * ```
+ *
+ * @category Run and start
  */
 export function currentSignal(): AbortSignal {
   const scope = currentScope();
@@ -90,6 +95,8 @@ export function currentSignal(): AbortSignal {
  *   await yieldNow({ budget: 10 });
  * }
  * ```
+ *
+ * @category Run and start
  */
 export function throwIfCancelled(): void {
   const scope = currentScope();
@@ -115,6 +122,7 @@ export function throwIfCancelled(): void {
  * ```
  *
  * @see asyncio.all_tasks of Python 3.14.
+ * @category Run and start
  */
 export function allTasks(): Set<Task<unknown>> {
   const found = new Set<Task<unknown>>();

@@ -42,6 +42,7 @@ let futures = 0;
  * ```
  *
  * @see asyncio.Future of Python 3.14: the same, but awaiting it from a cancelled task leaves the future alone.
+ * @category Run and start
  */
 export class Future<T> extends Awaitable<T> {
   readonly #id = ++futures;

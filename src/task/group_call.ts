@@ -18,7 +18,11 @@ import type { Done } from "./awaitable.ts";
 import { type CreateTaskOptions, Task, type TaskOwner } from "./task.ts";
 import { TaskGroupError } from "./task_group_error.ts";
 
-/** Options of `TaskGroup`. */
+/**
+ * Options of `TaskGroup`.
+ *
+ * @category Run and start
+ */
 export interface TaskGroupOptions extends StructuredOptions {
   /**
    * The number of tasks that may run at once; the others start in order as these end.

@@ -19,7 +19,11 @@ import { Task, type TaskOwner } from "./task.ts";
 
 export type { StructuredOptions, TaskFunction };
 
-/** Options of {@linkcode run}. */
+/**
+ * Options of {@linkcode run}.
+ *
+ * @category Run and start
+ */
 export interface RunOptions extends StructuredOptions {
   /**
    * Whether SIGINT and SIGTERM (on Windows SIGINT and SIGBREAK) abort it. False for libraries and tests.
@@ -48,6 +52,8 @@ export interface RunOptions extends StructuredOptions {
  *   }, { signals: false }), LeftoverError);
  * assertEquals([error.result, error.errors.length], [42, 1]);
  * ```
+ *
+ * @category Run and start
  */
 export class LeftoverError extends AggregateError {
   /** `"LeftoverError"`. */
@@ -152,6 +158,7 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
  * ```
  *
  * @see asyncio.run of Python 3.14: the same, but there the loop is made and closed, here it is the platform's.
+ * @category Run and start
  */
 export function run<T>(main: TaskFunction<T>, options?: RunOptions): Promise<T> {
   try {

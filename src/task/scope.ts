@@ -38,6 +38,7 @@ const SCOPE: CallKind = { name: "scope", quiet: true };
  * ```
  *
  * @see trio.CancelScope 0.31: the same, as a call.
+ * @category Cancel
  */
 export function scope<T>(fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T | undefined> {
   try {

@@ -55,6 +55,7 @@ function checkShield(action: string, fn: unknown, options: { timeout?: number | 
  * ```
  *
  * @see asyncio.shield of Python 3.14: its caller is cancelled at once and the work goes on unwatched; this one waits.
+ * @category Cancel
  */
 export function shield<T>(fn: ScopeFunction<T>, options?: {
   /**
@@ -89,6 +90,8 @@ export function shield<T>(fn: ScopeFunction<T>, options?: {
  * await using _remove = cleanup(() => Deno.remove(path));
  * await Deno.writeTextFile(path, "half done");
  * ```
+ *
+ * @category Cancel
  */
 export function cleanup(fn: ScopeFunction<unknown>, options?: {
   /**

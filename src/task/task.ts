@@ -13,7 +13,11 @@ import type { TaskFunction } from "../core/structured_call.ts";
 import { checkFlag, checkFunction, readOptions, wrongKind } from "../core/validate.ts";
 import { Awaitable, type Done } from "./awaitable.ts";
 
-/** Options of `createTask` and `TaskGroup.createTask`. */
+/**
+ * Options of `createTask` and `TaskGroup.createTask`.
+ *
+ * @category Run and start
+ */
 export interface CreateTaskOptions {
   /** Shown by diagnostics. */
   name?: string | undefined;
@@ -74,6 +78,8 @@ let tasks = 0;
  *
  * @see asyncio.Task of Python 3.14: here a cancellation is not an exception thrown in once, but a state of the
  * task's scope; every wait in it rejects.
+ *
+ * @category Run and start
  */
 export class Task<T> extends Awaitable<T> {
   readonly #id = ++tasks;

@@ -42,7 +42,11 @@ function checkGroup(options: TaskGroupOptions | undefined): TaskGroupOptions | u
   return own;
 }
 
-/** A group around the rest of a block ends with `await using`. */
+/**
+ * A group around the rest of a block ends with `await using`.
+ *
+ * @category Run and start
+ */
 export interface TaskGroup extends Disposes<"asyncDispose"> {}
 
 /**
@@ -80,6 +84,8 @@ export interface TaskGroup extends Disposes<"asyncDispose"> {}
  * group.createTask(() => sleep(1));
  * await group.join(); // without it the block cancels what still runs
  * ```
+ *
+ * @category Run and start
  */
 export class TaskGroup {
   static readonly #printed: void = /* @__PURE__ */ printAsText(TaskGroup);

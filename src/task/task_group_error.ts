@@ -22,6 +22,8 @@ import { checkFunction } from "../core/validate.ts";
  *   }), TaskGroupError);
  * assertEquals(error.find(RangeError)?.message, "too much");
  * ```
+ *
+ * @category Run and start
  */
 export class TaskGroupError extends AggregateError {
   /** `"TaskGroupError"`. */

@@ -59,6 +59,7 @@ function startSleep(
  * ```
  *
  * @see asyncio.sleep of Python 3.14: it takes seconds; its sleep(0) is yieldNow here.
+ * @category Time
  */
 export function sleep(ms: number, options?: WaitOptions): Promise<void> {
   try {
@@ -85,6 +86,8 @@ export function sleep(ms: number, options?: WaitOptions): Promise<void> {
  *
  * await sleepUntil(Math.ceil(Date.now() / 10) * 10);
  * ```
+ *
+ * @category Time
  */
 export function sleepUntil(at: number | Date, options?: WaitOptions): Promise<void> {
   try {
@@ -119,6 +122,7 @@ async function sleepUntilLater(until: number, scope: Scope, signal: AbortSignal 
  * ```
  *
  * @see trio.sleep_forever 0.31.
+ * @category Time
  */
 export function sleepForever(options?: WaitOptions): Promise<never> {
   return sleep(Infinity, options) as Promise<never>;

@@ -42,6 +42,7 @@ const MOVE_ON_AFTER: CallKind = { name: "moveOnAfter", quiet: true };
  * ```
  *
  * @see asyncio.timeout of Python 3.14: a context manager there, a function here.
+ * @category Time
  */
 export function timeout<T>(ms: number, fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T> {
   const action = "set timeout";
@@ -74,6 +75,7 @@ export function timeout<T>(ms: number, fn: ScopeFunction<T>, options?: Structure
  * ```
  *
  * @see asyncio.timeout_at of Python 3.14: loop time there, epoch ms here.
+ * @category Time
  */
 export function timeoutAt<T>(at: number | Date, fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T> {
   const action = "set timeout";
@@ -108,6 +110,7 @@ export function timeoutAt<T>(at: number | Date, fn: ScopeFunction<T>, options?: 
  * ```
  *
  * @see trio.move_on_after 0.31.
+ * @category Time
  */
 export function moveOnAfter<T>(ms: number, fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T | undefined> {
   const action = "move on after";

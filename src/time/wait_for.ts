@@ -56,6 +56,7 @@ function giveUpAfter(ms: number, claim: Claim<unknown>): void {
  * ```
  *
  * @see asyncio.wait_for of Python 3.14: it cancels what it waits for; a promise cannot be cancelled.
+ * @category Time
  */
 export function waitFor<T>(
   promise: PromiseLike<T>,

@@ -68,6 +68,7 @@ function turn(): void {
  * ```
  *
  * @see asyncio.sleep(0) of Python 3.14.
+ * @category Time
  */
 export function yieldNow(
   options?: WaitOptions & {
