@@ -16,6 +16,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { currentScope, runInScope } from "../core/ambient.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { MANY, Reentry } from "../core/reentry.ts";
@@ -275,7 +276,7 @@ export function gather<
   const T extends Entries | object,
   const S extends boolean = false,
 >(entries: T & Entries<T>, options?: GatherOptions<EntriesResult<T>, S>): Promise<Gathered<T, S>> {
-  try {
+  return orReject(() => {
     checkEntries("gather", entries);
     const own = checkCombinator("gather", options as GatherOptions | undefined, ["settled", "concurrency"]);
     checkFlag("gather", "settled", own?.settled);
@@ -284,7 +285,5 @@ export function gather<
     const outer = currentScope();
     return refuseEntries(read, outer, own) ??
       (new GatherCall(outer, read, own).start() as Promise<Gathered<T, S>>);
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  });
 }

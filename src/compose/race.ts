@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { currentScope, runInScope } from "../core/ambient.ts";
 import { CancelledError } from "../errors.ts";
 import { isCancellationOf } from "../core/failures.ts";
@@ -177,7 +178,7 @@ class RaceCall extends StructuredCall<unknown> {
 
 function start(kind: CallKind, entries: unknown, options: RaceOptions | undefined): Promise<unknown> {
   const action = kind === RACE ? "race" : "find the first success";
-  try {
+  return orReject(() => {
     checkEntries(action, entries);
     const own = checkCombinator(action, options);
     const read = readEntries(action, entries);
@@ -187,9 +188,7 @@ function start(kind: CallKind, entries: unknown, options: RaceOptions | undefine
     }
     const outer = currentScope();
     return refuseEntries(read, outer, own) ?? new RaceCall(kind, outer, read, own).start();
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  });
 }
 
 /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { currentScope } from "../core/ambient.ts";
 import { type Alarm, arm, disarm, type Sleeper } from "../core/clock.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
@@ -136,7 +137,7 @@ export function wait<P extends PromiseLike<unknown>>(
     timeout?: number | undefined;
   },
 ): Promise<{ readonly done: Set<P>; readonly pending: Set<P> }> {
-  try {
+  return orReject(() => {
     const signal = checkWait("wait", options);
     const { timeout = Infinity, returnWhen = "allCompleted" } = Object(options) as NonNullable<typeof options>;
     checkMs("wait", "timeout", timeout);
@@ -155,9 +156,7 @@ export function wait<P extends PromiseLike<unknown>>(
     const claim = new Claim<WaitResult<P>>(scope, signal);
     new Watch(set, claim, returnWhen).start(timeout, scope);
     return claim.promise;
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  });
 }
 
 function readPromises<P>(promises: Iterable<P>): Set<P> {

@@ -113,6 +113,15 @@ export function messageOf(error: unknown): string {
   }
 }
 
+/** Returns what `call` returns, or a promise rejected with what it throws. */
+export function orReject<T>(call: () => Promise<T>): Promise<T> {
+  try {
+    return call();
+  } catch (error) {
+    return Promise.reject(error);
+  }
+}
+
 /**
  * Returns a promise rejected with the reason of an abort. It is marked as handled, because a cancellation is no
  * failure.

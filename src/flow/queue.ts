@@ -21,6 +21,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { currentScope } from "../core/ambient.ts";
 import { printAsText } from "../core/inspect.ts";
 import { checkCount, checkFlag, checkFunction, checkOptions, checkWait } from "../core/validate.ts";
@@ -239,11 +240,9 @@ export class Queue<T> implements AsyncIterable<T> {
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
     const iterator: AsyncIterableIterator<T, undefined> = {
       next: () => {
-        try {
+        return orReject(() => {
           return this.core.next(currentScope());
-        } catch (error) {
-          return Promise.reject(error);
-        }
+        });
       },
       [Symbol.asyncIterator]: () => iterator,
     };

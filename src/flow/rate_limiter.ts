@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { currentScope } from "../core/ambient.ts";
 import { type Alarm, arm, clockNow, disarm, type Sleeper } from "../core/clock.ts";
 import { printAsText } from "../core/inspect.ts";
@@ -171,7 +172,7 @@ export class RateLimiter {
    * @throws {RangeError} If `weight` is out of range.
    */
   run<T>(fn: TaskFunction<T>, options?: AcquireOptions): Promise<T> {
-    try {
+    return orReject(() => {
       checkFunction("run with token", "fn", fn);
       const weight = this.#checkAcquire(options);
       const signal = checkWait("acquire token", options);
@@ -180,9 +181,7 @@ export class RateLimiter {
           if (!called) this.#giveBack(weight);
         },
       });
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   /**

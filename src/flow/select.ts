@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { currentScope } from "../core/ambient.ts";
 import { checkFlag, checkOptions, checkSignal, outOfRange, wrongKind } from "../core/validate.ts";
 import { Claim, refusal, type WaitOptions } from "../core/wait_queue.ts";
@@ -126,7 +127,7 @@ export function select<const C extends readonly SelectCase<unknown>[], const S e
   cases: C,
   options?: SelectOptions<S>,
 ): Promise<Selected<C, S>> {
-  try {
+  return orReject(() => {
     checkOptions("select", options);
     const { signal, fair = true, settled = false } = (options ?? {}) as SelectOptions;
     checkSignal("select", signal);
@@ -142,7 +143,5 @@ export function select<const C extends readonly SelectCase<unknown>[], const S e
     const claim = new Claim<Selected<C, S>>(scope, signal);
     for (const { end, told, value } of list) end.wait(claim as Claim<unknown>, told, value);
     return claim.promise;
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  });
 }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { currentScope } from "../core/ambient.ts";
 import type { Disposes } from "../core/dispose.ts";
 import { InvalidStateError } from "../errors.ts";
@@ -80,14 +81,12 @@ export class Condition {
    * @throws {InvalidStateError} If the lock is not held, or if another wait has given up the permit.
    */
   wait(options?: WaitOptions): Promise<void> {
-    try {
+    return orReject(() => {
       const signal = checkWait("wait for condition", options);
       this.#checkHeld("wait for condition");
       const scope = currentScope();
       return refusal(scope, signal) ?? asWait(scope, signal, this.#wait(scope, signal));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   /**
@@ -104,15 +103,13 @@ export class Condition {
    * @see asyncio.Condition.wait_for of Python 3.14: in this package, waitFor waits for a promise.
    */
   waitUntil<T>(predicate: () => T, options?: WaitOptions): Promise<Exclude<T, false | 0 | 0n | "" | null | undefined>> {
-    try {
+    return orReject(() => {
       checkFunction("wait for condition", "predicate", predicate);
       const signal = checkWait("wait for condition", options);
       this.#checkHeld("wait for condition");
       const scope = currentScope();
       return refusal(scope, signal) ?? asWait(scope, signal, this.#waitUntil(predicate, signal));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   async #waitUntil<T>(

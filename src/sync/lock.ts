@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { currentScope } from "../core/ambient.ts";
 import type { Disposes } from "../core/dispose.ts";
 import { printAsText } from "../core/inspect.ts";
@@ -142,7 +143,7 @@ export class Lock {
    * ```
    */
   run<T>(fn: ScopeFunction<T>, options?: WaitOptions): Promise<T> {
-    try {
+    return orReject(() => {
       checkFunction("run with lock", "fn", fn);
       const signal = checkWait("acquire lock", options);
       const permit = new RunPermit(this.core);
@@ -151,9 +152,7 @@ export class Lock {
         begun: (scope) => permit.scope = scope,
         ended: () => permit.release(),
       });
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   /** Shows whether the lock is held, and the number of waiters. */

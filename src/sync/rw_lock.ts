@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { InvalidStateError } from "../errors.ts";
 import { printAsText } from "../core/inspect.ts";
 import type { CallKind } from "../core/structured_call.ts";
@@ -204,7 +205,7 @@ export class RwLock {
   }
 
   #run<T>(side: Side, fn: ScopeFunction<T>, options: WaitOptions | undefined): Promise<T> {
-    try {
+    return orReject(() => {
       checkFunction("run with lock", "fn", fn);
       const signal = checkWait("acquire lock", options);
       const permit = new RunPermit(this.#owner);
@@ -216,9 +217,7 @@ export class RwLock {
           permit.release();
         },
       });
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   // Walks up from the scope instead of over the callbacks, because there may be many readers.

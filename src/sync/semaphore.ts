@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { currentScope } from "../core/ambient.ts";
 import type { Disposes } from "../core/dispose.ts";
 import { printAsText } from "../core/inspect.ts";
@@ -151,15 +152,13 @@ export class Semaphore {
    * @throws {RangeError} If `weight` is out of range.
    */
   run<T>(fn: (signal: AbortSignal, permit: Permit) => T | PromiseLike<T>, options?: AcquireOptions): Promise<T> {
-    try {
+    return orReject(() => {
       checkFunction("run with permit", "fn", fn);
       const weight = this.#checkAcquire(options);
       const signal = checkWait("acquire permit", options);
       const acquired = this.#core.acquire(weight, currentScope(), signal);
       return runWith(RUN, acquired, signal, fn, { ended: (permit) => permit.release() });
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   /**

@@ -7,7 +7,7 @@
 import { currentScope, sharedState } from "../core/ambient.ts";
 import { CancelledError, tellFailures } from "../errors.ts";
 import { combineFailures } from "../core/failures.ts";
-import { cancelledPromise } from "../core/foreign.ts";
+import { cancelledPromise, orReject } from "../core/foreign.ts";
 import { checkStructured, outsideAbort, StructuredCall } from "../core/structured_call.ts";
 import type { CallKind, StructuredOptions, TaskFunction } from "../core/structured_call.ts";
 import { asWait } from "../core/wait_queue.ts";
@@ -161,7 +161,7 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
  * @category Run and start
  */
 export function run<T>(main: TaskFunction<T>, options?: RunOptions): Promise<T> {
-  try {
+  return orReject(() => {
     checkFunction("run", "main", main);
     const own = checkStructured("run", options, ["signals"]);
     checkFlag("run", "signals", own?.signals);
@@ -171,9 +171,7 @@ export function run<T>(main: TaskFunction<T>, options?: RunOptions): Promise<T> 
     if (outside !== null) return cancelledPromise(outside.reason);
     const ended = start(new RunCall<T>(RUN, outer, own), main, own?.signals !== false);
     return asWait(outer, own?.signal, ended);
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  });
 }
 
 function start<T>(call: RunCall<T>, main: TaskFunction<T>, signals: boolean): Promise<T> {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import type { CallKind, StructuredOptions } from "../core/structured_call.ts";
 import { CancelScope, checkBlock, runBlock, type ScopeFunction } from "./cancel_scope.ts";
 
@@ -41,9 +42,7 @@ const SCOPE: CallKind = { name: "scope", quiet: true };
  * @category Cancel
  */
 export function scope<T>(fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T | undefined> {
-  try {
+  return orReject(() => {
     return runBlock<T | undefined>(SCOPE, fn, checkBlock("open scope", fn, options));
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  });
 }

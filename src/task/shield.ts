@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import type { Disposes } from "../core/dispose.ts";
 import type { CallKind } from "../core/structured_call.ts";
 import { CancelScope, runBlock, type ScopeFunction } from "./cancel_scope.ts";
@@ -65,12 +66,10 @@ export function shield<T>(fn: ScopeFunction<T>, options?: {
    */
   timeout?: number | undefined;
 }): Promise<T> {
-  try {
+  return orReject(() => {
     const ms = checkShield("shield", fn, options);
     return runBlock(SHIELD, fn, undefined, ms);
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  });
 }
 
 /**

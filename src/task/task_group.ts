@@ -19,7 +19,7 @@
 
 import { currentScope } from "../core/ambient.ts";
 import type { Disposes } from "../core/dispose.ts";
-import { cancelledPromise } from "../core/foreign.ts";
+import { cancelledPromise, orReject } from "../core/foreign.ts";
 import { printAsText } from "../core/inspect.ts";
 import { checkStructured, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
 import { checkCount, checkFlag, checkFunction } from "../core/validate.ts";
@@ -126,7 +126,7 @@ export class TaskGroup {
     fn: (group: TaskGroup, signal: AbortSignal) => T | PromiseLike<T>,
     options?: TaskGroupOptions,
   ): Promise<T> {
-    try {
+    return orReject(() => {
       checkFunction("run TaskGroup", "fn", fn);
       const own = checkGroup(options);
       const outer = currentScope();
@@ -134,9 +134,7 @@ export class TaskGroup {
       if (outside !== null) return cancelledPromise(outside.reason);
       const call = new GroupCall<T>(RUN_GROUP, outer, own);
       return call.runBody(fn, new TaskGroup(undefined, call), call.scope.signal);
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   /** The name it was given. */
@@ -203,13 +201,11 @@ export class TaskGroup {
    */
   start<T>(fn: (signal: AbortSignal, started: (value: T) => void) => unknown, options?: CreateTaskOptions): Promise<T> {
     const scope = currentScope();
-    try {
+    return orReject(() => {
       const own = checkTask(fn, options);
       if (scope.aborted) return cancelledPromise(scope.reason);
       return asWait(scope, undefined, this.#call.start(fn, scope, own));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   /**

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { currentScope, openScope } from "../core/ambient.ts";
 import type { Scope } from "../core/scope.ts";
 import { type Alarm, arm, armAt, disarm, type Sleeper } from "../core/clock.ts";
@@ -90,14 +91,12 @@ export function sleep(ms: number, options?: WaitOptions): Promise<void> {
  * @category Time
  */
 export function sleepUntil(at: number | Date, options?: WaitOptions): Promise<void> {
-  try {
+  return orReject(() => {
     const until = checkInstant("sleep", "at", at);
     const signal = checkWait("sleep", options);
     const scope = currentScope();
     return asWait(scope, signal, sleepUntilLater(until, scope, signal));
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  });
 }
 
 async function sleepUntilLater(until: number, scope: Scope, signal: AbortSignal | undefined): Promise<void> {

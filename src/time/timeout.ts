@@ -4,6 +4,7 @@
  * @module
  */
 
+import { orReject } from "../core/foreign.ts";
 import { TimeoutError } from "../errors.ts";
 import type { CallKind, StructuredOptions } from "../core/structured_call.ts";
 import { checkInstant, checkMs } from "../core/validate.ts";
@@ -46,12 +47,10 @@ const MOVE_ON_AFTER: CallKind = { name: "moveOnAfter", quiet: true };
  */
 export function timeout<T>(ms: number, fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T> {
   const action = "set timeout";
-  try {
+  return orReject(() => {
     checkMs(action, "ms", ms);
     return runBlock(TIMEOUT, fn, checkBlock(action, fn, options), ms);
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  });
 }
 
 /**
@@ -79,12 +78,10 @@ export function timeout<T>(ms: number, fn: ScopeFunction<T>, options?: Structure
  */
 export function timeoutAt<T>(at: number | Date, fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T> {
   const action = "set timeout";
-  try {
+  return orReject(() => {
     const until = checkInstant(action, "at", at);
     return runBlock(TIMEOUT, fn, checkBlock(action, fn, options), until - Date.now(), until);
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  });
 }
 
 /**
@@ -114,10 +111,8 @@ export function timeoutAt<T>(at: number | Date, fn: ScopeFunction<T>, options?: 
  */
 export function moveOnAfter<T>(ms: number, fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T | undefined> {
   const action = "move on after";
-  try {
+  return orReject(() => {
     checkMs(action, "ms", ms);
     return runBlock<T | undefined>(MOVE_ON_AFTER, fn, checkBlock(action, fn, options), ms);
-  } catch (error) {
-    return Promise.reject(error);
-  }
+  });
 }
