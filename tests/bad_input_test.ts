@@ -563,7 +563,7 @@ const TYPES_ONLY = {
   Awaitable: Object.getPrototypeOf(Future),
   CancelScope: await scope((_signal, self) => self.constructor),
   Results: asCompleted([]).constructor,
-  Permit: Object.getPrototypeOf(new Lock().tryAcquire()!.constructor),
+  Permit: new Lock().tryAcquire()!.constructor,
   SelectCase: new Channel(1).receiver.receiving().constructor,
 };
 

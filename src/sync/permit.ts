@@ -23,33 +23,11 @@ export interface Permit extends Disposes<"dispose"> {
   release(): void;
 }
 
-/** The raw semaphore or lock that a permit belongs to. */
+/** The raw lock that a permit belongs to. */
 export interface PermitOwner {
   /** Releases `permit`, unless it has been released already. */
-  giveBack(permit: Permit): void;
+  giveBack(permit: LockPermit): void;
 }
-
-/** A permit of `owner`. */
-export class OwnedPermit implements Omit<Permit, symbol> {
-  readonly #owner: PermitOwner;
-  readonly weight: number;
-
-  constructor(owner: PermitOwner, weight: number) {
-    this.#owner = owner;
-    this.weight = weight;
-  }
-
-  release(): void {
-    this.#owner.giveBack(this);
-  }
-
-  [Symbol.dispose as never](): void {
-    this.release();
-  }
-}
-
-/** A permit of `owner`. */
-export interface OwnedPermit extends Permit {}
 
 /** The scope that holds a lock which has a condition. */
 export interface Holder {
@@ -62,14 +40,30 @@ export interface Holder {
 }
 
 /** A permit of a lock. */
-export class LockPermit extends OwnedPermit {
+export class LockPermit {
+  readonly #owner: PermitOwner;
   /** The holder, recorded if the lock has a condition. */
   holder: Holder | null = null;
 
   constructor(owner: PermitOwner) {
-    super(owner, 1);
+    this.#owner = owner;
+  }
+
+  get weight(): number {
+    return 1;
+  }
+
+  release(): void {
+    this.#owner.giveBack(this);
+  }
+
+  [Symbol.dispose as never](): void {
+    this.release();
   }
 }
+
+/** A permit of a lock. */
+export interface LockPermit extends Permit {}
 
 /** A permit of a lock for the duration of a callback. */
 export class RunPermit extends LockPermit {
