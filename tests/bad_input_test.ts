@@ -583,7 +583,14 @@ const MADE_BY_THE_PACKAGE = [
 ];
 
 /** What TypeScript hides. */
-const PROTECTED = ["Awaitable.settle", "Awaitable.@weft/async/deadlock@1", "Task.@weft/async/deadlock@1", "Task.start"];
+const PROTECTED = [
+  "Awaitable.settle",
+  "Awaitable.unobserved",
+  "Task.unobserved",
+  "Awaitable.@weft/async/deadlock@1",
+  "Task.@weft/async/deadlock@1",
+  "Task.start",
+];
 
 async function* asyncList() {
   yield await Promise.resolve(() => {});

@@ -141,12 +141,42 @@ export function logUnhandled(log: string[]): Disposable {
   return { [Symbol.dispose]: () => globalThis.removeEventListener("unhandledrejection", listener) };
 }
 
+/** The output of a program, line by line. */
+class Lines {
+  readonly #reader: ReadableStreamDefaultReader<string>;
+  #unread = "";
+
+  constructor(stream: ReadableStream<Uint8Array<ArrayBuffer>>) {
+    this.#reader = stream.pipeThrough(new TextDecoderStream()).getReader();
+  }
+
+  /** The next line, or `undefined` if the output ends before one is complete. */
+  async next(): Promise<string | undefined> {
+    while (!this.#unread.includes("\n")) {
+      const { done, value } = await this.#reader.read();
+      if (done) return undefined;
+      this.#unread += value;
+    }
+    const [line, ...rest] = this.#unread.split("\n");
+    this.#unread = rest.join("\n");
+    return line!;
+  }
+
+  /** All that has not been read, up to the end. */
+  async rest(): Promise<string> {
+    for (;;) {
+      const { done, value } = await this.#reader.read();
+      if (done) return this.#unread;
+      this.#unread += value;
+    }
+  }
+}
+
 /** A program in a process of its own, which tells by lines on its output how far it has come. */
 export class Program {
   readonly #child: Deno.ChildProcess;
-  readonly #stdout: ReadableStreamDefaultReader<string>;
-  readonly #stderr: Promise<string>;
-  #unread = "";
+  readonly #stdout: Lines;
+  readonly #stderr: Lines;
 
   /** Starts the module at `url`, in the folder `cwd` or here. */
   constructor(
@@ -162,20 +192,22 @@ export class Program {
       stdout: "piped",
       stderr: "piped",
     }).spawn();
-    this.#stdout = this.#child.stdout.pipeThrough(new TextDecoderStream()).getReader();
-    this.#stderr = new Response(this.#child.stderr).text();
+    this.#stdout = new Lines(this.#child.stdout);
+    this.#stderr = new Lines(this.#child.stderr);
   }
 
   /** Waits for its next line. */
   async line(): Promise<string> {
-    while (!this.#unread.includes("\n")) {
-      const { done, value } = await this.#stdout.read();
-      if (done) throw new Error(`The program has ended after "${this.#unread}": ${await this.#stderr}`);
-      this.#unread += value;
-    }
-    const [line, ...rest] = this.#unread.split("\n");
-    this.#unread = rest.join("\n");
-    return line!;
+    const line = await this.#stdout.next();
+    if (line === undefined) throw new Error(`The program has ended: ${await this.#stderr.rest()}`);
+    return line;
+  }
+
+  /** Waits for its next line on standard error. */
+  async errorLine(): Promise<string> {
+    const line = await this.#stderr.next();
+    if (line === undefined) throw new Error("The program has ended without this line");
+    return line;
   }
 
   /** Sends it a signal. */
@@ -185,13 +217,9 @@ export class Program {
 
   /** Waits for its end, and tells how that came about and what it has written since the last line read. */
   async end(): Promise<{ code: number; signal: Deno.Signal | null; stdout: string; stderr: string }> {
-    for (;;) {
-      const { done, value } = await this.#stdout.read();
-      if (done) break;
-      this.#unread += value;
-    }
+    const [stdout, stderr] = await Promise.all([this.#stdout.rest(), this.#stderr.rest()]);
     const { code, signal } = await this.#child.status;
-    return { code, signal, stdout: this.#unread, stderr: await this.#stderr };
+    return { code, signal, stdout, stderr };
   }
 }
 

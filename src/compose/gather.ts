@@ -215,8 +215,11 @@ class GatherCall extends StructuredCall<unknown> {
     });
   }
 
-  protected override stragglers(): string[] {
-    return [...this.#running!].map((index) => nameOfEntry(this.#entries, index));
+  override stragglers(): string[] {
+    const running = this.#running ?? [...this.#entries.list.keys()].filter((index) => !(index in this.#results));
+    const names = [...running].map((index) => nameOfEntry(this.#entries, index));
+    // Without `grace`, entries that were cancelled cannot be told from those that still run.
+    return names.length === this.pending ? names : [`${this.pending} of ${names.join(", ")}`];
   }
 }
 

@@ -171,7 +171,7 @@ class RaceCall extends StructuredCall<unknown> {
     if ("value" in this.#winner) discard(this.#options, this.#winner.value);
   }
 
-  protected override stragglers(): string[] {
+  override stragglers(): string[] {
     return [...this.#running].map((index) => nameOfEntry(this.#entries, index));
   }
 }

@@ -198,7 +198,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     if (!this.#stopped) this.scope.abort(this.#lose());
   }
 
-  protected override stragglers(): string[] {
+  override stragglers(): string[] {
     const names: string[] = [];
     for (let at = this.#running.next; at !== this.#running; at = at.next) {
       names.push(this.#plan.name((at as Slot<R>).index));

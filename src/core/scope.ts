@@ -32,6 +32,10 @@ export interface ScopeKeeper {
    * Called once, when the parent's own work has ended, so that no code is left that would end this abandonable scope.
    */
   abandoned(scope: Scope): void;
+  /** The name of the call in messages. */
+  readonly label?: string;
+  /** Returns the names of the work that has not ended, with the path to it. */
+  stragglers?(): string[];
   /** Rings the deadline of the scope now if it has passed, without waiting for the clock's next turn. */
   ringIfDue?(): void;
 }

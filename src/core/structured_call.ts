@@ -25,7 +25,7 @@ import { type Alarm, arm, disarm, lookAtClock } from "./clock.ts";
 import { CancelledError, StragglerError } from "../errors.ts";
 import { Deadline } from "./deadline.ts";
 import { combineFailures, giveCause, isCancellationOf } from "./failures.ts";
-import { abortOf, isPlainPromise, mayBeThenable, nothing, observe } from "./foreign.ts";
+import { abortOf, isOf, isPlainPromise, mayBeThenable, nothing, observe } from "./foreign.ts";
 import { surface } from "./next_turn.ts";
 import { Scope, type ScopeKeeper } from "./scope.ts";
 import { checkMs, checkSignal, readOptions, wrongKind } from "./validate.ts";
@@ -80,6 +80,27 @@ export function checkStructured<O extends StructuredOptions>(
 export function outsideAbort(scope: Scope, signal: AbortSignal | undefined): { reason: unknown } | null {
   if (scope.aborted) return scope;
   return signal === undefined ? null : abortOf(signal);
+}
+
+/** The name of the function of a call among its stragglers. */
+export const ITS_FUNCTION = "its function";
+
+// The number of nested calls whose names a path shows.
+const DEEPEST = 16;
+let depth = 0;
+
+/** Returns the paths to the work that has not ended in `scopes`, such as `gather "load" > db`. */
+export function pathsTo(scopes: readonly Scope[]): string[] {
+  depth++;
+  try {
+    return scopes.flatMap((scope) => {
+      const name = scope.keeper?.label ?? scope.label;
+      const inner = depth > DEEPEST ? [] : scope.keeper?.stragglers?.() ?? pathsTo(scope.children());
+      return inner.length === 0 ? [name] : inner.map((path) => path === ITS_FUNCTION ? name : `${name} > ${path}`);
+    });
+  } finally {
+    depth--;
+  }
 }
 
 /** A kind of structured call. */
@@ -162,9 +183,14 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
   /** Discards the values that the caller does not receive, because the call rejects. */
   protected discard(): void {}
 
-  /** Returns the names of the work that has not settled. */
-  protected stragglers(): string[] {
-    return this.scope.children().map((child) => child.label);
+  /** Returns the names of the work that has not settled, with the path to it. */
+  stragglers(): string[] {
+    return pathsTo(this.scope.children());
+  }
+
+  /** Whether the error with which it has rejected is more than its cancellation. */
+  isFailure(error: unknown): boolean {
+    return this.failures !== null || isOf(StragglerError, error);
   }
 
   // The work.
@@ -328,7 +354,7 @@ export abstract class StructuredCall<T> implements ScopeKeeper {
 
   // The end.
 
-  childless(): void {
+  childless(_scope: Scope): void {
     this.tryEnd();
   }
 

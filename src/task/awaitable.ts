@@ -234,8 +234,17 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
       for (const callback of this.#callbacks) callback.call();
     }
     if (state === "rejected" && !this.#observed) {
-      surface(outcome, () => this.#observed);
+      surface(outcome, () => this.#observed || this.unobserved(outcome));
     }
+  }
+
+  /**
+   * Called when no code has asked for the failure by the next macrotask. Returns whether an owner takes it.
+   *
+   * @internal
+   */
+  protected unobserved(_error: unknown): boolean {
+    return false;
   }
 
   /**

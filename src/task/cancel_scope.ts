@@ -8,7 +8,7 @@
 import { currentScope } from "../core/ambient.ts";
 import { cancelledPromise } from "../core/foreign.ts";
 import { printAsText } from "../core/inspect.ts";
-import { type CallKind, checkStructured, outsideAbort, StructuredCall } from "../core/structured_call.ts";
+import { type CallKind, checkStructured, ITS_FUNCTION, outsideAbort, StructuredCall } from "../core/structured_call.ts";
 import type { StructuredOptions } from "../core/structured_call.ts";
 import { checkFunction, checkInstant, checkMs } from "../core/validate.ts";
 import { CancelledError, InvalidStateError } from "../errors.ts";
@@ -26,9 +26,9 @@ export class BlockCall<T> extends StructuredCall<T> {
     return this.#value as T;
   }
 
-  protected override stragglers(): string[] {
+  override stragglers(): string[] {
     const nested = super.stragglers();
-    return nested.length > 0 ? nested : ["its function"];
+    return nested.length > 0 ? nested : [ITS_FUNCTION];
   }
 }
 

@@ -19,7 +19,8 @@ export { type Awaitable, type CreateTaskOptions, Task, type TaskFunction };
  * and awaits its remaining tasks. Start work that belongs to a block in a `TaskGroup`.
  *
  * - **Order**: tasks start on the next microtask, in the order of the calls.
- * - **Failure**: a failure that nobody awaits or asks for becomes an unhandled rejection at the next macrotask.
+ * - **Failure**: a failure that no code has awaited or asked for by the next macrotask aborts the `run`, which then
+ *   rejects with it. Outside a `run`, it becomes an unhandled rejection.
  * - **Cancellation**: an abort of the calling scope does not reach the task; `task.cancel()` does.
  *
  * @typeParam T What `fn` returns.

@@ -6,14 +6,20 @@
 
 import { currentScope } from "../core/ambient.ts";
 import { isCancellationOf, markCombined } from "../core/failures.ts";
-import { causeOf, isOf, messageOf } from "../core/foreign.ts";
+import { causeOf, messageOf } from "../core/foreign.ts";
 import { Link } from "../core/link.ts";
 import { surface } from "../core/next_turn.ts";
 import { awaitForeign } from "../core/promise_hub.ts";
 import { abortAll, isWithin, type Scope } from "../core/scope.ts";
-import { type CallKind, StructuredCall, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
+import {
+  type CallKind,
+  ITS_FUNCTION,
+  StructuredCall,
+  type StructuredOptions,
+  type TaskFunction,
+} from "../core/structured_call.ts";
 import { Claim } from "../core/wait_queue.ts";
-import { InvalidStateError, StragglerError } from "../errors.ts";
+import { InvalidStateError } from "../errors.ts";
 import type { Done } from "./awaitable.ts";
 import { type CreateTaskOptions, Task, type TaskOwner } from "./task.ts";
 import { TaskGroupError } from "./task_group_error.ts";
@@ -312,11 +318,6 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     return this.#isAbandoned && !this.#joined;
   }
 
-  /** Whether the error with which it has rejected is more than its cancellation. */
-  isFailure(error: unknown): boolean {
-    return this.failures !== null || isOf(StragglerError, error);
-  }
-
   protected override bodyDone(value: T): void {
     this.#body = { value };
     this.#leaveBody();
@@ -347,8 +348,8 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     return markCombined(new TaskGroupError([...new Set(failures)], this.label));
   }
 
-  protected override stragglers(): string[] {
+  override stragglers(): string[] {
     const bodyOnly = this.#selfJoined && this.#inBody && this.scope.children().every((child) => this.#isTask(child));
-    return bodyOnly ? [...super.stragglers(), "its function"] : super.stragglers();
+    return bodyOnly ? [...super.stragglers(), ITS_FUNCTION] : super.stragglers();
   }
 }

@@ -8,8 +8,9 @@ import { currentScope, sharedState } from "../core/ambient.ts";
 import { CancelledError, tellFailures } from "../errors.ts";
 import { combineFailures } from "../core/failures.ts";
 import { cancelledPromise, orReject } from "../core/foreign.ts";
-import { checkStructured, outsideAbort, StructuredCall } from "../core/structured_call.ts";
+import { checkStructured, outsideAbort, pathsTo, StructuredCall } from "../core/structured_call.ts";
 import type { CallKind, StructuredOptions, TaskFunction } from "../core/structured_call.ts";
+import { abortAll, Scope } from "../core/scope.ts";
 import { asWait } from "../core/wait_queue.ts";
 import { checkFlag, checkFunction } from "../core/validate.ts";
 import type { Done } from "./awaitable.ts";
@@ -79,14 +80,25 @@ const RUN: CallKind = { name: "run", quiet: true };
 const NESTED: CallKind = { name: "run" };
 
 class RunCall<T> extends StructuredCall<T> implements TaskOwner {
+  /** The scope of the independent tasks. No abort reaches it before main has ended: cleanup may still need them. */
+  readonly tasks: Scope;
   #main: Task<T> | null = null;
   #mainState: Done | null = null;
   #outcome: unknown;
 
+  constructor(outer: Scope, options: RunOptions | undefined) {
+    super(RUN, outer, options);
+    this.tasks = new Scope(this.scope, "tasks", true);
+    this.tasks.keeper = this;
+    this.tasks.run = this.scope.run = this.tasks;
+  }
+
   start(main: TaskFunction<T>): void {
-    this.scope.run = this.scope;
-    this.#main = new Task<T>(main, this.scope, this, this.scope.name ?? "main");
     this.begin();
+    this.#main = new Task<T>(main, this.scope, this, this.scope.name ?? "main");
+    // Puts the tasks behind main, which comes first wherever tasks are listed.
+    this.tasks.leave();
+    this.scope.adopt(this.tasks);
     this.#main["start"]("now");
   }
 
@@ -106,12 +118,41 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
     return true;
   }
 
+  taskUnobserved(error: unknown): boolean {
+    if (this.state !== "open") return false;
+    this.record(error, true);
+    return true;
+  }
+
   /** Cancels what is left behind. Not main itself: its signal may be that of a response whose body is not read yet. */
   #endWithMain(): void {
     if (this.#mainState === "fulfilled") {
       for (const child of this.scope.children()) if (child.task === this.#main) child.leave();
     }
-    this.scope.abort(new CancelledError(`${this.label} has ended`));
+    this.#abortTasks();
+    this.#endTasks();
+  }
+
+  #abortTasks(): void {
+    abortAll([this.scope, this.tasks], new CancelledError(`${this.label} has ended`));
+  }
+
+  #endTasks(): void {
+    if (this.#mainState !== null && this.tasks.settleChildren()) this.tasks.end();
+  }
+
+  override childless(scope: Scope): void {
+    if (scope === this.tasks) this.#endTasks();
+    else super.childless(scope);
+  }
+
+  // After the grace, main may still run; its tasks must not run on for ever.
+  protected override discard(): void {
+    this.#abortTasks();
+  }
+
+  override stragglers(): string[] {
+    return pathsTo(this.scope.children().flatMap((child) => child === this.tasks ? child.children() : [child]));
   }
 
   protected override value(): T {
@@ -131,10 +172,14 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
  * plain scope.
  *
  * - **Failure**: the error of `main` as it is; if tasks that it left running fail too, an `AggregateError` with the error
- *   of `main` first.
- * - **Cancellation**: SIGINT or SIGTERM aborts the run; when everything has unwound, the signal is raised again, so that
- *   the shell sees 130 or 143. A second signal ends the process at once. The program's own signal listeners also run;
- *   they prevent neither.
+ *   of `main` first. An independent task whose failure no code awaits or asks for aborts `main`; when everything has
+ *   unwound, `run` rejects with that failure.
+ * - **Cancellation**: an abort reaches `main` first. The independent tasks continue, and new ones can start in a `shield`,
+ *   until `main` has ended: its cleanup may need them. If `main` does not end within `grace`, they are cancelled then.
+ * - **Signals**: SIGINT or SIGTERM aborts the run. When everything has unwound, a failure of the cleanup is printed and
+ *   the signal is raised again, so that the shell sees 130 or 143. After two seconds of unwinding, `run` prints the names
+ *   of the work that it waits for. A second signal ends the process at once. The program's own signal listeners also
+ *   run; they prevent neither.
  *
  * @typeParam T What `main` returns.
  * @param main The function, called with the signal of its task.
@@ -157,7 +202,8 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
  * });
  * ```
  *
- * @see asyncio.run of Python 3.14: the same, but there the loop is made and closed, here it is the platform's.
+ * @see asyncio.run of Python 3.14: it makes and closes its loop, while this uses the platform's; it only logs the
+ * failure of a task that no code awaits.
  * @category Run and start
  */
 export function run<T>(main: TaskFunction<T>, options?: RunOptions): Promise<T> {
@@ -169,25 +215,33 @@ export function run<T>(main: TaskFunction<T>, options?: RunOptions): Promise<T> 
     if (outer.run !== null) return runBlock(NESTED, main, own);
     const outside = outsideAbort(outer, own?.signal);
     if (outside !== null) return cancelledPromise(outside.reason);
-    const ended = start(new RunCall<T>(RUN, outer, own), main, own?.signals !== false);
+    const ended = start(new RunCall<T>(outer, own), main, own?.signals !== false);
     return asWait(outer, own?.signal, ended);
   });
 }
 
 function start<T>(call: RunCall<T>, main: TaskFunction<T>, signals: boolean): Promise<T> {
-  const { scope, promise } = call;
+  const { scope, tasks, promise } = call;
   const { runs } = sharedState();
-  const ended = promise.finally(() => {
-    runs.delete(scope);
-    return stopListening(scope);
+  const leave = (failure?: { error: unknown }) => {
+    runs.delete(tasks);
+    return stopListening(scope, failure);
+  };
+  const ended = promise.then(async (value) => {
+    await leave();
+    return value;
+  }, async (error) => {
+    await leave(call.isFailure(error) ? { error } : undefined);
+    throw error;
   });
   try {
     // A listener that is left behind would keep the first Ctrl-C from ending the program: all else is done by now.
-    if (signals) listenForSignals(scope);
+    if (signals) listenForSignals(scope, () => call.stragglers());
   } catch (error) {
+    tasks.end();
     return call.refuse(error);
   }
-  runs.add(scope);
+  runs.add(tasks);
   call.start(main);
   return ended;
 }

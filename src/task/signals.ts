@@ -6,6 +6,7 @@
 
 import { runOutside } from "../core/context.ts";
 import { arm } from "../core/clock.ts";
+import { inNextTurn } from "../core/next_turn.ts";
 import { CancelledError } from "../errors.ts";
 import { abortAll, type Scope } from "../core/scope.ts";
 
@@ -23,11 +24,17 @@ const NUMBERS: Record<string, number> = { SIGINT: 2, SIGTERM: 15, SIGBREAK: 21 }
 /** How long our own signal may take to end the process, in ms. It does not end it if the program listens for it. */
 const ARRIVAL = 250;
 
+/** How long unwinding may take, in ms, before the hub reports what it waits for. */
+const PATIENCE = 2000;
+
+/** Returns the names of the work of a run that has not ended. */
+type Stragglers = () => string[];
+
 class SignalHub {
   readonly #process: ProcessLike;
   readonly #names: readonly string[];
-  // The scopes of the runs that a signal aborts. Invariant: the listener is on the process ⇒ not empty.
-  readonly #runs = new Set<Scope>();
+  // The runs that a signal aborts. Invariant: the listener is on the process ⇒ not empty.
+  readonly #runs = new Map<Scope, Stragglers>();
   #received: { signal: string; reason: CancelledError } | null = null;
   // Not null ⇔ a signal is about to end the process, and this hub no longer listens.
   #end: Promise<never> | null = null;
@@ -41,16 +48,24 @@ class SignalHub {
     if (this.#received !== null) return void (this.#end = this.#raise(signal));
     const reason = new CancelledError(`The process received ${signal}`);
     this.#received = { signal, reason };
-    abortAll(this.#runs, reason);
+    arm({ ring: () => this.#report(signal) }, PATIENCE);
+    abortAll(this.#runs.keys(), reason);
   };
+
+  /** Prints what the process still waits for after a signal. */
+  #report(signal: string): void {
+    if (this.#end !== null) return;
+    const names = [...this.#runs.values()].flatMap((stragglers) => stragglers());
+    console.error(`${signal}: still waiting for ${names.join(", ")}. A second signal ends the process at once.`);
+  }
 
   /**
    * Aborts `scope` on a signal, even on one that was already received: otherwise, a server might never end. Throws what
    * the platform throws; the hub then listens to nothing.
    */
-  add(scope: Scope): void {
+  add(scope: Scope, stragglers: Stragglers): void {
     if (this.#received !== null) scope.abort(this.#received.reason);
-    this.#runs.add(scope);
+    this.#runs.set(scope, stragglers);
     if (this.#runs.size > 1 || this.#end !== null) return;
     try {
       runOutside(() => this.#names.forEach((name) => this.#process.on(name, this.#listener)));
@@ -61,12 +76,29 @@ class SignalHub {
     }
   }
 
-  /** Undoes `add`. After the last run that a signal has aborted, raises the signal again and waits for the end. */
-  remove(scope: Scope): Promise<void> | undefined {
-    if (!this.#runs.delete(scope)) return;
+  /**
+   * Undoes `add`. After the last run that a signal has aborted, prints its failure, raises the signal again and waits for
+   * the end.
+   */
+  remove(scope: Scope, failure: { error: unknown } | undefined): Promise<void> | undefined {
+    if (!this.#runs.has(scope)) return;
+    const isLast = this.#runs.size === 1 && this.#end === null && this.#received === null;
+    return isLast ? this.#removeLast(scope, failure) : this.#remove(scope, failure);
+  }
+
+  // A signal that arrived while the run computed up to its end reaches its listener only after two turns.
+  async #removeLast(scope: Scope, failure: { error: unknown } | undefined): Promise<void> {
+    for (let i = 0; i < 2; i++) await new Promise<void>((resolve) => inNextTurn(resolve));
+    await this.#remove(scope, failure);
+  }
+
+  #remove(scope: Scope, failure: { error: unknown } | undefined): Promise<void> | undefined {
+    this.#runs.delete(scope);
     if (this.#end !== null) return this.#end;
     if (this.#runs.size > 0) return;
     if (this.#received === null) return this.#unlisten();
+    // The caller of `run` never receives it.
+    if (failure !== undefined) console.error("Uncaught", failure.error);
     return this.#end = this.#raise(this.#received.signal);
   }
 
@@ -106,12 +138,15 @@ function hub(): SignalHub | undefined {
   return holder[KEY] ??= new SignalHub(process as ProcessLike);
 }
 
-/** Makes SIGINT and SIGTERM abort `scope`. */
-export function listenForSignals(scope: Scope): void {
-  hub()?.add(scope);
+/** Makes SIGINT and SIGTERM abort `scope`. `stragglers` is asked when unwinding takes long. */
+export function listenForSignals(scope: Scope, stragglers: Stragglers): void {
+  hub()?.add(scope, stragglers);
 }
 
-/** Undoes {@linkcode listenForSignals}. Its promise does not settle while a signal is about to end the process. */
-export function stopListening(scope: Scope): Promise<void> | undefined {
-  return hub()?.remove(scope);
+/**
+ * Undoes {@linkcode listenForSignals}. Its promise does not settle while a signal is about to end the process, which
+ * would hide `failure`.
+ */
+export function stopListening(scope: Scope, failure: { error: unknown } | undefined): Promise<void> | undefined {
+  return hub()?.remove(scope, failure);
 }

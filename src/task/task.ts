@@ -47,6 +47,8 @@ export function checkTask(fn: unknown, options: CreateTaskOptions | undefined): 
 export interface TaskOwner {
   /** Returns whether it takes the failure, if it is one. Called before whoever awaits the task goes on. */
   taskDone(state: Done, outcome: unknown, task: object): boolean;
+  /** Called when no code has asked for its failure by the next macrotask. Returns whether the owner takes it. */
+  taskUnobserved?(error: unknown): boolean;
 }
 
 const READY = Promise.resolve();
@@ -118,6 +120,11 @@ export class Task<T> extends Awaitable<T> {
     }
     if (this.#fn !== null) this.#finish("cancelled", scope.reason);
     return true;
+  }
+
+  /** @internal */
+  protected override unobserved(error: unknown): boolean {
+    return this.#owner?.taskUnobserved?.(error) === true;
   }
 
   /** @internal */

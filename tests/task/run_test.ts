@@ -6,6 +6,7 @@ import {
   LeftoverError,
   run,
   scope,
+  shield,
   sleepForever,
   TaskGroup,
   TaskGroupError,
@@ -107,19 +108,41 @@ Deno.test("run() throws the failure of main once when main has passed on that of
   assertStrictEquals(error, failure);
 });
 
-Deno.test("run() leaves it to the platform when a task fails unobserved before main ends", async () => {
+Deno.test("run() is aborted by the failure of a task that nobody observes, and throws it when all has unwound", async () => {
   const failure = new Error("no luck");
   const log: unknown[] = [];
   const unhandled = await unhandledIn(async () => {
-    log.push(
-      await run(async () => {
+    const error = await assertRejects(() =>
+      run(async () => {
         createTask(() => Promise.reject(failure));
-        await settle();
-        return 42;
-      }, { signals }),
+        createTask(() => sleepForever().finally(() => log.push("task has unwound")));
+        try {
+          await sleepForever();
+        } catch (error) {
+          log.push((error as Error).message);
+          throw error;
+        } finally {
+          await shield(() => settle());
+          log.push("main has unwound");
+        }
+      }, { signals })
     );
+    assertStrictEquals(error, failure);
   });
-  assertEquals([log, unhandled], [[42], [failure]]);
+  assertEquals([log, unhandled], [
+    ["run was aborted by a failure: no luck", "main has unwound", "task has unwound"],
+    [],
+  ]);
+});
+
+Deno.test("run() leaves main alone when the failure of a task is observed in time", async () => {
+  const failure = new Error("no luck");
+  const value = await run(async () => {
+    const task = createTask(() => Promise.reject(failure));
+    await null;
+    return await task.then(() => "never", (error) => error);
+  }, { signals });
+  assertStrictEquals(value, failure);
 });
 
 Deno.test("run() awaits the tasks also that its leftovers have made meanwhile, which never run", async () => {
@@ -137,7 +160,7 @@ Deno.test("run() awaits the tasks also that its leftovers have made meanwhile, w
   assertEquals(log, ["leftover ends", "run ends"]);
 });
 
-Deno.test("run() is aborted by its signal, tasks included, and rejects with that reason", async () => {
+Deno.test("run() is aborted by its signal, its tasks after main, and rejects with that reason", async () => {
   const log: string[] = [];
   const reason = new Error("enough");
   const controller = new AbortController();
@@ -149,8 +172,8 @@ Deno.test("run() is aborted by its signal, tasks included, and rejects with that
   controller.abort(reason);
   assertStrictEquals(await assertRejects(() => ended), reason);
   assertEquals(log, [
-    ...["main starts", "task starts", "main is cancelled", "task is cancelled"],
-    ...["main has unwound", "task has unwound"],
+    ...["main starts", "task starts", "main is cancelled", "main has unwound"],
+    ...["task is cancelled", "task has unwound"],
   ]);
 });
 

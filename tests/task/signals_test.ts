@@ -1,4 +1,4 @@
-import { assertEquals } from "@std/assert";
+import { assertEquals, assertStringIncludes } from "@std/assert";
 import { copyOfPackage, Program } from "../support.ts";
 
 const SIGNALS = new URL("./testdata/signals.ts", import.meta.url);
@@ -70,8 +70,8 @@ Deno.test({
       endedBy(
         "SIGINT",
         "main is cleaned up",
-        "task is cleaned up",
         "main caught: The process received SIGINT",
+        "task is cleaned up",
       ),
     );
   },
@@ -83,7 +83,64 @@ Deno.test({
   async fn() {
     const { program } = await ready("grace");
     program.kill("SIGTERM");
-    assertEquals(await program.end(), endedBy("SIGTERM"));
+    const { stderr, ...end } = await program.end();
+    assertEquals({ ...end, stderr: "" }, endedBy("SIGTERM"));
+    assertStringIncludes(stderr, "Uncaught StragglerError: Work in run still runs 0 ms after the abort: main");
+  },
+});
+
+for (
+  const [name, message] of [
+    ["failedCleanup", "Uncaught Error: could not save"],
+    ["failedLeftover", "Uncaught LeftoverError: A task left at the end of run failed: task could not save"],
+  ] as const
+) {
+  Deno.test({
+    name: `run() prints a failure before the signal is raised again: ${name}`,
+    ignore,
+    async fn() {
+      const { program } = await ready(name);
+      program.kill("SIGINT");
+      const { stderr, ...end } = await program.end();
+      assertEquals({ ...end, stderr: "" }, endedBy("SIGINT"));
+      assertStringIncludes(stderr, message);
+    },
+  });
+}
+
+Deno.test({
+  name: "run() hears a signal that arrives while main computes up to its end",
+  ignore,
+  async fn() {
+    const { program } = await ready("computing", { count: 0 });
+    assertEquals(await program.end(), endedBy("SIGINT", "computed"));
+  },
+});
+
+Deno.test({
+  name: "run() cancels independent tasks only when main has ended, and starts new ones in a shield",
+  ignore,
+  async fn() {
+    const { program } = await ready("draining");
+    program.kill("SIGTERM");
+    assertEquals(await program.end(), endedBy("SIGTERM", "first is done", "second is done", "cancelled: false"));
+  },
+});
+
+Deno.test({
+  name: "run() prints what unwinding waits for after two seconds, and a second signal ends it",
+  ignore,
+  async fn() {
+    const { program } = await ready("slow");
+    program.kill("SIGINT");
+    assertEquals(await program.line(), "after 2.0 s");
+    assertEquals(
+      await program.errorLine(),
+      'SIGINT: still waiting for main > shield > gather "close" > db, writer > shield. ' +
+        "A second signal ends the process at once.",
+    );
+    program.kill("SIGINT");
+    assertEquals(await program.end(), endedBy("SIGINT", "after 0.3 s"));
   },
 });
 

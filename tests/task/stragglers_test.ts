@@ -125,9 +125,9 @@ Deno.test("grace of an outer call names the work of inner ones", async () => {
   const deaf = steered([], "deaf", { deaf: true });
   const work: Record<string, TaskFunction<unknown>> = {
     "its function": deaf.work,
-    "a nested call": () => scope(deaf.work),
-    "save": () => scope(deaf.work, { name: "save" }),
-    "a nested call, ": () => {
+    scope: () => scope(deaf.work),
+    'scope "save"': () => scope(deaf.work, { name: "save" }),
+    'shield, scope ""': () => {
       void shield(deaf.work);
       return scope(deaf.work, { name: "" });
     },
@@ -151,7 +151,7 @@ Deno.test("grace of TaskGroup.run names its body too while that runs", async () 
   const bodies: [TaskFunction<unknown>, string[]][] = [
     [() => {}, ["task"]],
     [deaf.work, ["task", "its function"]],
-    [() => scope(deaf.work, { name: "in the body" }), ["task", "in the body"]],
+    [() => scope(deaf.work, { name: "in the body" }), ["task", 'scope "in the body"']],
   ];
   for (const [body, names] of bodies) {
     const controller = new AbortController();
@@ -274,7 +274,7 @@ Deno.test("A shield that still runs counts as a straggler and is not cut", async
       setImmediate(() => group.cancel());
     }, { grace: 5 }), StragglerError);
   await pass(time, 5);
-  assertEquals((await ended).stragglers, ["writer"]);
+  assertEquals((await ended).stragglers, ["writer > shield"]);
   log.push("group rejects");
   commit.succeed();
   await committed.promise;

@@ -1,6 +1,6 @@
 /** Programs that end by a signal, one for each argument. They say "ready" when the signal may come. */
 
-import { createTask, run, scope, shield, sleepForever, yieldNow } from "@weft/async";
+import { createTask, Future, gather, run, scope, shield, sleepForever, yieldNow } from "@weft/async";
 
 /** Says that it is ready, waits to be cancelled, and cleans up. */
 async function work(name = "main", turns = 1): Promise<void> {
@@ -144,6 +144,75 @@ const programs: Record<string, () => unknown> = {
     const other = run(() => end.promise).finally(never);
     await run(() => (console.log("ready"), end.promise)).finally(never);
     await other;
+  },
+
+  async failedCleanup() {
+    await run(async () => {
+      console.log("ready");
+      try {
+        await sleepForever();
+      } finally {
+        // deno-lint-ignore no-unsafe-finally -- the failure of a cleanup
+        throw new Error("could not save");
+      }
+    });
+  },
+
+  async failedLeftover() {
+    await run(async () => {
+      createTask(async () => {
+        await sleepForever().catch(() => {});
+        throw new Error("task could not save");
+      });
+      console.log("ready");
+      await sleepForever().catch(() => {});
+    });
+  },
+
+  /** The signal arrives while main computes up to its end. */
+  async computing() {
+    await run(() => {
+      Deno.kill(Deno.pid, "SIGINT");
+      console.log("computed");
+    });
+    console.log("never");
+  },
+
+  /** Work that was accepted is finished by tasks, of which the last starts after the signal. */
+  async draining() {
+    await run(async () => {
+      const go = new Future<void>();
+      const first = createTask(async () => {
+        await go;
+        console.log("first is done");
+      });
+      console.log("ready");
+      try {
+        await sleepForever();
+      } finally {
+        await shield(async () => {
+          go.setResult();
+          await first;
+          await createTask(() => console.log("second is done"));
+        });
+        console.log(`cancelled: ${first.cancelled}`);
+      }
+    });
+  },
+
+  /** Unwinding takes more than two seconds. */
+  async slow() {
+    const { setTimeout } = globalThis;
+    globalThis.setTimeout = ((fn: () => void, ms: number) => {
+      console.log(`after ${(ms / 1000).toFixed(1)} s`);
+      return setTimeout(fn, 0);
+    }) as typeof setTimeout;
+    await run(async () => {
+      createTask(() => shield(() => sleepForever()), { name: "writer" });
+      console.log("ready");
+      await sleepForever().catch(() => {});
+      await shield(() => gather({ db: () => sleepForever() }, { name: "close" }));
+    });
   },
 
   async copies() {
