@@ -41,7 +41,14 @@ export { LeftoverError, run, type RunOptions } from "./src/task/run.ts";
 export { createTask, type CreateTaskOptions, Task, type TaskFunction } from "./src/task/create_task.ts";
 export { TaskGroup, TaskGroupError, type TaskGroupOptions } from "./src/task/task_group.ts";
 export { type Awaitable, Future } from "./src/task/future.ts";
-export { allTasks, currentSignal, currentTask, hasAmbientScope, throwIfCancelled } from "./src/task/current.ts";
+export {
+  allTasks,
+  currentDeadline,
+  currentSignal,
+  currentTask,
+  hasAmbientScope,
+  throwIfCancelled,
+} from "./src/task/current.ts";
 
 // Combine
 export { gather, type Gathered, type GatherOptions } from "./src/compose/gather.ts";
@@ -52,7 +59,7 @@ export { firstSuccess, race, type RaceOptions } from "./src/compose/race.ts";
 export { wait } from "./src/compose/wait.ts";
 
 // Time
-export { sleep, sleepForever, sleepUntil, type WaitOptions } from "./src/time/sleep.ts";
+export { sleep, sleepForever, type SleepOptions, sleepUntil, type WaitOptions } from "./src/time/sleep.ts";
 export { yieldNow } from "./src/time/yield_now.ts";
 export { moveOnAfter, timeout, timeoutAt } from "./src/time/timeout.ts";
 export { waitFor } from "./src/time/wait_for.ts";

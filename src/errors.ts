@@ -21,6 +21,7 @@
 
 import { currentScope } from "./core/ambient.ts";
 import { isCancellationOf, setCause } from "./core/failures.ts";
+import { checkSignal } from "./core/validate.ts";
 import { isOf, messageOf } from "./core/foreign.ts";
 
 // Deno does not print the `cause` of a `DOMException`.
@@ -200,6 +201,7 @@ export class StragglerError extends AggregateError {
  * whatever its cause. In a scope that is not aborted, nothing is a cancellation.
  *
  * @param error The caught error.
+ * @param signal The signal that counts instead of the scope, such as that of a request, or where scopes are not ambient.
  * @returns True for a cancellation, which the caller should rethrow.
  *
  * @example Log failures only
@@ -215,6 +217,7 @@ export class StragglerError extends AggregateError {
  *
  * @category Cancel
  */
-export function isCancellation(error: unknown): boolean {
-  return isCancellationOf(error, currentScope());
+export function isCancellation(error: unknown, signal?: AbortSignal): boolean {
+  checkSignal("examine error", signal);
+  return isCancellationOf(error, signal ?? currentScope());
 }

@@ -271,7 +271,10 @@ const TABLE: Record<string, Row> = {
     signals: FLAG,
   }),
   createTask: row(createTask, "create task", "throws", "ignored", [fn], { name: NAME, eager: FLAG }),
-  scope: row(scope, "open scope", "rejects", "rejects", [fn], STRUCTURED),
+  isCancellation: row((signal) => weft.isCancellation(new Error(), signal), "examine error", "throws", "ignored", [
+    ["signal", optional(SIGNAL), () => AbortSignal.abort()],
+  ]),
+  scope: row(scope, "open scope", "rejects", "rejects", [fn], { ...STRUCTURED, timeout: MS }),
   shield: row(shield, "shield", "rejects", "ignored", [fn], { timeout: optional(MS) }),
   cleanup: row(cleanup, "make cleanup", "throws", "ignored", [fn], { timeout: optional(MS) }),
 
@@ -299,7 +302,7 @@ const TABLE: Record<string, Row> = {
     returnWhen: RETURN_WHEN,
   }),
 
-  sleep: row(sleep, "sleep", "rejects", "rejects", [ms], { signal: SIGNAL }),
+  sleep: row(sleep, "sleep", "rejects", "rejects", [ms], { signal: SIGNAL, ref: FLAG }),
   sleepUntil: row(sleepUntil, "sleep", "rejects", "rejects", [at], { signal: SIGNAL }),
   sleepForever: row(sleepForever, "sleep", "rejects", "rejects", [], { signal: SIGNAL }),
   yieldNow: row(yieldNow, "yield", "rejects", "rejects", [], { signal: SIGNAL, budget: NOT_NEGATIVE_MS }),
@@ -317,11 +320,15 @@ const TABLE: Record<string, Row> = {
     ...STRUCTURED,
     concurrency: count(1, true),
     supervise: FLAG,
+    onError: FUNCTION,
+    timeout: MS,
   }),
   "TaskGroup.run": row(TaskGroup.run, "run TaskGroup", "rejects", "rejects", [fn], {
     ...STRUCTURED,
     concurrency: count(1, true),
     supervise: FLAG,
+    onError: FUNCTION,
+    timeout: MS,
   }, "open TaskGroup"),
   "TaskGroup.createTask": row(
     (...args) => group().createTask(...args as [never]),
@@ -412,6 +419,12 @@ const TABLE: Record<string, Row> = {
     ["item", [], () => 1],
   ], { signal: SIGNAL }),
   "Queue.get": row((options) => queue().get(options), "get item", "rejects", "rejects", [], { signal: SIGNAL }),
+  "Queue.values": row((options) => queue().values(options), "iterate queue", "throws", "ignored", [], {
+    signal: SIGNAL,
+  }),
+  "Receiver.values": row((options) => receiver().values(options), "iterate receiver", "throws", "ignored", [], {
+    signal: SIGNAL,
+  }),
   "Queue.join": row((options) => queue().join(options), "join queue", "rejects", "rejects", [], { signal: SIGNAL }),
   "Queue.shutdown": row((options) => queue().shutdown(options), "shut down queue", "throws", "ignored", [], {
     immediate: FLAG,
@@ -507,7 +520,9 @@ const TAKES_ANYTHING = [
   "currentSignal",
   "throwIfCancelled",
   "allTasks",
-  "isCancellation",
+  "currentDeadline",
+  "Awaitable.catch",
+  "Awaitable.finally",
   "Awaitable.result",
   "Awaitable.exception",
   "Awaitable.then",

@@ -133,7 +133,7 @@ export async function inferred(group: TaskGroup): Promise<void> {
   const fromTask = await child;
   assertType<IsExact<typeof current, Task<unknown> | undefined>>(true);
   const current = currentTask();
-  assertType<IsExact<typeof started, number>>(true);
+  assertType<IsExact<typeof started, { value: number; task: Task<unknown> }>>(true);
   const started = await group.start<number>((_signal, started) => started(1));
   assertType<IsExact<typeof fromGroup, [number, string]>>(true);
   const fromGroup = await TaskGroup.run(async (group, signal) => {

@@ -218,7 +218,7 @@ class GatherCall extends StructuredCall<unknown> {
   override stragglers(): string[] {
     const running = this.#running ?? [...this.#entries.list.keys()].filter((index) => !(index in this.#results));
     const names = [...running].map((index) => nameOfEntry(this.#entries, index));
-    // Without `grace`, entries that were cancelled cannot be told from those that still run.
+    // Without `grace`, nothing tells the cancelled entries from the running ones.
     return names.length === this.pending ? names : [`${this.pending} of ${names.join(", ")}`];
   }
 }

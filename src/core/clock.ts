@@ -35,14 +35,14 @@ export interface Sleeper {
 
 /** Wakes its sleeper at an instant, unless it is disarmed before. Arm it only once: the heap may still hold it. */
 export class Alarm {
-  // Invariant: not null ⇔ the alarm is in the heap and counted as live, or has a timer of the faked clock. A disarmed
+  // Invariant: not null ⇔ the alarm is in the heap and counted as live, or has a timer of its own. A disarmed
   // alarm may stay in the heap for a while, but keeps nothing alive there.
   sleeper: Sleeper | null = null;
-  /** When the alarm is due, on the scale of `performance.now` or, under fake time, of `Date.now`. */
+  /** When the alarm is due, on the scale of `performance.now` or, with a timer of its own, of `Date.now`. */
   at = 0;
   order = 0;
-  /** Clears the timer of the faked clock, if the alarm uses one. */
-  clearFaked: (() => void) | null = null;
+  /** Clears the timer of the alarm, if it has one of its own. */
+  clearAlone: (() => void) | null = null;
 
   /** Whether the alarm will ring. */
   get armed(): boolean {
@@ -53,14 +53,14 @@ export class Alarm {
   get remaining(): number {
     const epochAt = bySystem.get(this);
     if (epochAt !== undefined) return epochAt - Date.now();
-    return this.at - (this.clearFaked === null ? performance.now() : Date.now());
+    return this.at - (this.clearAlone === null ? performance.now() : Date.now());
   }
 
   /** When the alarm is due, in epoch ms. */
   get dueAt(): number {
     const epochAt = bySystem.get(this);
     if (epochAt !== undefined) return epochAt;
-    return this.clearFaked === null ? this.at + epochAhead() : this.at;
+    return this.clearAlone === null ? this.at + epochAhead() : this.at;
   }
 }
 
@@ -90,6 +90,20 @@ export function arm(sleeper: Sleeper, ms: number): Alarm {
   return put(sleeper, clockNow() + (ms > 0 ? ms : 0), null);
 }
 
+/** Wakes `sleeper` after `ms`, as {@linkcode arm} does, but does not keep the program alive. */
+export function armUnref(sleeper: Sleeper, ms: number): Alarm {
+  const alarm = new Alarm();
+  alarm.at = Date.now() + (ms > 0 ? ms : 0);
+  startAlone(alarm, unref);
+  alarm.sleeper = sleeper;
+  return alarm;
+}
+
+function unref(id: TimerId): void {
+  if (typeof id === "object") (id as { unref?(): void }).unref?.();
+  else (globalThis as { Deno?: { unrefTimer?(id: TimerId): void } }).Deno?.unrefTimer?.(id);
+}
+
 /** Wakes `sleeper` at an instant in epoch ms. Alarms for the same instant ring together, in the order of the calls. */
 export function armAt(sleeper: Sleeper, at: number): Alarm {
   return put(sleeper, isFaked() ? at : at - epochAhead(), at === Infinity ? null : at);
@@ -98,9 +112,9 @@ export function armAt(sleeper: Sleeper, at: number): Alarm {
 /** Disarms the alarm. A second call does nothing. */
 export function disarm(alarm: Alarm): void {
   if (alarm.sleeper === null) return;
-  if (alarm.clearFaked !== null) {
+  if (alarm.clearAlone !== null) {
     alarm.sleeper = null;
-    return alarm.clearFaked();
+    return alarm.clearAlone();
   }
   retire(alarm);
   if (live === 0) {
@@ -134,7 +148,7 @@ function put(sleeper: Sleeper, at: number, epochAt: number | null): Alarm {
   const alarm = new Alarm();
   alarm.at = at;
   if (isFaked()) {
-    startFaked(alarm);
+    startAlone(alarm);
     alarm.sleeper = sleeper;
   } else {
     alarm.sleeper = sleeper;
@@ -148,7 +162,8 @@ function put(sleeper: Sleeper, at: number, epochAt: number | null): Alarm {
   return alarm;
 }
 
-function startFaked(alarm: Alarm): void {
+/** Starts a timer for `alarm` alone. */
+function startAlone(alarm: Alarm, created: (id: TimerId) => void = () => {}): void {
   const { setTimeout, clearTimeout } = globalThis;
   let id: TimerId;
   const start = () => {
@@ -158,8 +173,9 @@ function startFaked(alarm: Alarm): void {
       alarm.sleeper = null;
       if (sleeper !== null) ring(sleeper);
     }, Math.max(0, left));
+    created(id);
   };
-  alarm.clearFaked = () => {
+  alarm.clearAlone = () => {
     try {
       clearTimeout(id);
     } catch {

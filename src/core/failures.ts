@@ -24,12 +24,12 @@ export function markCombined<E extends object>(error: E): E {
 }
 
 /** Returns whether `error` is the cancellation of `scope`; see the public `isCancellation`. Never throws. */
-export function isCancellationOf(error: unknown, scope: Scope): boolean {
-  if (!scope.aborted) return false;
-  // The usual case first: a wait of ours rejects with the reason itself.
-  if (error === scope.reason) return true;
+export function isCancellationOf(error: unknown, scope: Scope | AbortSignal): boolean {
   try {
-    return isMadeOfCancellation(error, reasonsAround(scope));
+    if (!scope.aborted) return false;
+    // The usual case first: a wait of ours rejects with the reason itself.
+    if (error === scope.reason) return true;
+    return isMadeOfCancellation(error, "parent" in scope ? reasonsAround(scope) : new Set([scope.reason]));
   } catch {
     // An error that cannot be examined is a failure.
     return false;

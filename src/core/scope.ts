@@ -36,6 +36,8 @@ export interface ScopeKeeper {
   readonly label?: string;
   /** Returns the names of the work that has not ended, with the path to it. */
   stragglers?(): string[];
+  /** The deadline of the scope, if it has one. */
+  readonly deadline?: { readonly remaining: number } | null;
   /** Rings the deadline of the scope now if it has passed, without waiting for the clock's next turn. */
   ringIfDue?(): void;
 }

@@ -238,12 +238,21 @@ export class Queue<T> implements AsyncIterable<T> {
 
   /** Takes items until the queue is shut down and empty. With several iterators, each item goes to one of them. */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
+    return this.values();
+  }
+
+  /**
+   * Returns an iterator that takes items until the queue is shut down and empty.
+   *
+   * - **Cancellation**: `next` rejects with the reason; the item stays in the queue.
+   *
+   * @param options The signal of its waits.
+   * @returns An iterator whose `next` waits as `get` does.
+   */
+  values(options?: WaitOptions): AsyncIterableIterator<T, undefined> {
+    const signal = checkWait("iterate queue", options);
     const iterator: AsyncIterableIterator<T, undefined> = {
-      next: () => {
-        return orReject(() => {
-          return this.core.next(currentScope());
-        });
-      },
+      next: () => orReject(() => this.core.next(currentScope(), signal)),
       [Symbol.asyncIterator]: () => iterator,
     };
     return iterator;

@@ -76,12 +76,12 @@ export class QueueCore<T> {
   }
 
   /** Takes the next item for a loop, which the shutdown ends. May throw. */
-  next(scope: Scope): Promise<IteratorResult<T, undefined>> {
-    const refused = refusal(scope);
+  next(scope: Scope, signal?: AbortSignal): Promise<IteratorResult<T, undefined>> {
+    const refused = refusal(scope, signal);
     if (refused !== null) return refused;
     if (this.buffer.size > 0) return Promise.resolve({ value: this.take(), done: false });
     if (this.isShutDown) return Promise.resolve({ value: undefined, done: true });
-    return enqueue(this.getters, true, scope);
+    return enqueue(this.getters, true, scope, signal);
   }
 
   /** Puts the items of the waiting putters while there is room. */

@@ -6,6 +6,7 @@
 
 import type { Disposes } from "../core/dispose.ts";
 import { printAsText } from "../core/inspect.ts";
+import { checkWait } from "../core/validate.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { LATER, PLAINLY, type ReceiveEnd, STEPWISE, type Told, use } from "./channel_core.ts";
 import { SelectCase } from "./select_case.ts";
@@ -165,8 +166,22 @@ export class Receiver<T> implements AsyncIterable<T> {
    * @returns An iterator whose `next` waits as `receive` does.
    */
   [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
+    return this.values();
+  }
+
+  /**
+   * Returns an iterator that receives until the end of the channel.
+   *
+   * - **Cancellation**: `next` rejects with the reason, and has received nothing.
+   *
+   * @param options The signal of its waits.
+   * @returns An iterator whose `next` waits as `receive` does.
+   */
+  values(options?: WaitOptions): AsyncIterableIterator<T, undefined> {
+    const signal = checkWait("iterate receiver", options);
+    const own = signal === undefined ? undefined : { signal };
     return {
-      next: () => use(this.#end, STEPWISE as Told<T>, undefined),
+      next: () => use(this.#end, STEPWISE as Told<T>, own),
       [Symbol.asyncIterator]() {
         return this;
       },

@@ -90,9 +90,11 @@ export class Sender<T> {
   /**
    * Closes this sender. Sends that wait through it reject; those of its clones do not. After the last sender is closed,
    * receivers get the buffered values and then the end. Does nothing the second time.
+   *
+   * @param reason The error that receivers get after the last value, instead of the end. `undefined` is no error.
    */
-  close(): void {
-    this.#end.close();
+  close(reason?: unknown): void {
+    this.#end.close(reason === undefined ? null : { error: reason });
   }
 
   /**

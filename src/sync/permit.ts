@@ -106,7 +106,7 @@ async function hold<H, T>(
     const scope = currentScope();
     const outside = outsideAbort(scope, signal);
     if (outside !== null) throw outside.reason;
-    const call = new BlockCall<T>(kind, scope, undefined);
+    const call = new BlockCall<T>(kind, scope, undefined, fn);
     steps.begun?.(call.scope);
     called = true;
     const self = new CancelScope(call);

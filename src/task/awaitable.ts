@@ -177,6 +177,28 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   }
 
   /**
+   * Waits for it as {@linkcode Awaitable.prototype.then} does, and handles its failure.
+   *
+   * @typeParam B What `onrejected` returns.
+   * @param onrejected Called with the exception, or the reason of a cancellation.
+   * @returns A promise of the result, or of what the callback returns.
+   */
+  catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
+    return this.then(undefined, onrejected);
+  }
+
+  /**
+   * Waits for it as {@linkcode Awaitable.prototype.then} does, and calls `onfinally` in every case.
+   *
+   * @param onfinally Called without arguments.
+   * @returns A promise of the result.
+   */
+  finally(onfinally?: (() => void) | null): Promise<T> {
+    const scope = currentScope();
+    return asWait(scope, undefined, this.#wait(scope).finally(onfinally));
+  }
+
+  /**
    * Has `fn` called when this is done, in a microtask, in the async context of this call, after those added before.
    *
    * @param fn Called with this object. What it throws becomes an unhandled rejection.

@@ -6,8 +6,9 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { cancelledPromise } from "../core/foreign.ts";
+import { cancelledPromise, nameOf } from "../core/foreign.ts";
 import { printAsText } from "../core/inspect.ts";
+import type { Scope } from "../core/scope.ts";
 import { type CallKind, checkStructured, ITS_FUNCTION, outsideAbort, StructuredCall } from "../core/structured_call.ts";
 import type { StructuredOptions } from "../core/structured_call.ts";
 import { checkFunction, checkInstant, checkMs } from "../core/validate.ts";
@@ -16,6 +17,18 @@ import { CancelledError, InvalidStateError } from "../errors.ts";
 /** The engine of one block. */
 export class BlockCall<T> extends StructuredCall<T> {
   #value: T | undefined = undefined;
+  readonly #fn: unknown;
+
+  constructor(kind: CallKind, outer: Scope, options: StructuredOptions | undefined, fn: unknown) {
+    super(kind, outer, options);
+    this.#fn = fn;
+  }
+
+  // A call without a name has that of its function.
+  override get label(): string {
+    const name = this.scope.name === undefined ? nameOf(this.#fn) : "";
+    return name === "" ? super.label : `${super.label} of ${name}`;
+  }
 
   protected override bodyDone(value: T): void {
     this.#value = value;
@@ -140,13 +153,14 @@ export class CancelScope {
 export type ScopeFunction<T> = (signal: AbortSignal, scope: CancelScope) => T | PromiseLike<T>;
 
 /** Throws what is wrong with the arguments of a block, and returns the options as `readOptions` does. */
-export function checkBlock(
+export function checkBlock<O extends StructuredOptions>(
   action: string,
   fn: unknown,
-  options: StructuredOptions | undefined,
-): StructuredOptions | undefined {
+  options: O | undefined,
+  more: readonly (keyof O)[] = [],
+): O | undefined {
   checkFunction(action, "fn", fn);
-  return checkStructured(action, options);
+  return checkStructured(action, options, more);
 }
 
 /** Runs `fn` in a block. The caller has checked the arguments. */
@@ -162,7 +176,7 @@ export function runBlock<T>(
     const outside = outsideAbort(outer, options?.signal);
     if (outside !== null) return cancelledPromise(outside.reason);
   }
-  const call = new BlockCall<T>(kind, outer, options);
+  const call = new BlockCall<T>(kind, outer, options, fn);
   try {
     if (ms !== Infinity) call.setDeadline(ms, at);
   } catch (error) {

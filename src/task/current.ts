@@ -134,3 +134,31 @@ export function allTasks(): Set<Task<unknown>> {
   }
   return found;
 }
+
+/**
+ * Returns how much time the caller has until the nearest deadline around it.
+ *
+ * @returns The ms left; `Infinity` if there is no deadline, zero if it has passed or the scope is aborted.
+ *
+ * @example Give a request the time that is left
+ * ```ts
+ * import { currentDeadline, timeout } from "@weft/async";
+ * import { assert } from "@std/assert";
+ *
+ * await timeout(1000, () => {
+ *   assert(currentDeadline() <= 1000);
+ * });
+ * ```
+ *
+ * @see trio.current_effective_deadline of trio 0.31: an instant there, a duration here.
+ * @category Cancel
+ */
+export function currentDeadline(): number {
+  const scope = currentScope();
+  if (scope.aborted) return 0;
+  let least = Infinity;
+  for (let at: Scope | null = scope; at !== null; at = at.shielded ? null : at.parent) {
+    least = Math.min(least, at.keeper?.deadline?.remaining ?? Infinity);
+  }
+  return least;
+}

@@ -43,6 +43,18 @@ export interface TaskGroupOptions extends StructuredOptions {
    * @default {false}
    */
   supervise?: boolean | undefined;
+  /**
+   * The deadline, in ms from now. When it passes, it aborts the tasks and the body, and the group rejects with a
+   * `TimeoutError` if that cut work short.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number | undefined;
+  /**
+   * Called with each failure of a task and the task. Then the failure is handled: its siblings continue, and the group
+   * keeps nothing of it. If the callback throws, its error is the failure.
+   */
+  onError?: ((error: unknown, task: Task<unknown>) => void) | undefined;
 }
 
 /** The function of a task that reports when it is ready. */
@@ -89,6 +101,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   readonly #selfJoined: boolean;
   readonly #concurrency: number;
   readonly #supervise: boolean;
+  readonly #onError: TaskGroupOptions["onError"];
   // The tasks that wait for their turn: in a ring, oldest first, and by task. A map alone would not do: to find its
   // first entry takes time in proportion to the entries that were deleted before it.
   readonly #queue = new Link();
@@ -114,6 +127,15 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     if (!this.#selfJoined) this.#body = { value: undefined as T };
     this.#concurrency = options?.concurrency ?? Infinity;
     this.#supervise = options?.supervise === true;
+    this.#onError = options?.onError;
+    if (options?.timeout === undefined || options.timeout === Infinity) return;
+    try {
+      this.setDeadline(options.timeout);
+    } catch (error) {
+      // A faked `setTimeout` threw.
+      void this.refuse(error).catch(() => {});
+      throw error;
+    }
   }
 
   /** Why no task may start any more: its end, or the reason of an abort. */
@@ -161,7 +183,11 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   }
 
   /** Creates a task, and waits in `scope` until it reports that it is ready. */
-  async start<R>(fn: StartFunction<R>, scope: Scope, options: CreateTaskOptions | undefined): Promise<R> {
+  async start<R>(
+    fn: StartFunction<R>,
+    scope: Scope,
+    options: CreateTaskOptions | undefined,
+  ): Promise<{ value: R; task: Task<unknown> }> {
     this.#checkOpen("start task");
     const claim = new Claim<R>(scope);
     const report: StartReport = { reported: false };
@@ -181,7 +207,7 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
       }
     });
     try {
-      return await claim.promise;
+      return { value: await claim.promise, task };
     } catch (error) {
       // The half-started task is cancelled with its caller, who receives its failure.
       if (claim.state === "cancelled" && !report.reported) {
@@ -216,10 +242,19 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
     if (!this.#dequeue(task)) this.#running--;
     if (state === "cancelled" && this.scope.aborted) this.cancelled = true;
     // A failure before `started()` comes from `start()` only.
-    if (state === "rejected" && report?.reported !== false) this.record(outcome, !this.#supervise);
+    if (state === "rejected" && report?.reported !== false) this.#failed(outcome, task as Task<unknown>);
     if (this.#queued.size > 0) this.#startNext();
     this.end();
     return true;
+  }
+
+  #failed(error: unknown, task: Task<unknown>): void {
+    if (this.#onError === undefined) return this.record(error, !this.#supervise);
+    try {
+      this.#onError(error, task);
+    } catch (error) {
+      this.record(error, !this.#supervise);
+    }
   }
 
   #startNext(): void {
@@ -338,6 +373,8 @@ export class GroupCall<T> extends StructuredCall<T> implements TaskOwner {
   protected override value(): T {
     // The block continues in another scope, as that of an async generator does: it has lost tasks that it did not cancel.
     if (this.cancelled && this.#lost) throw this.scope.reason;
+    const late = this.deadline?.error ?? null;
+    if (this.cancelled && late !== null) throw late;
     const body = this.#body!;
     if ("error" in body) throw body.error;
     return body.value;

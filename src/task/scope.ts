@@ -6,6 +6,7 @@
 
 import { orReject } from "../core/foreign.ts";
 import type { CallKind, StructuredOptions } from "../core/structured_call.ts";
+import { checkMs } from "../core/validate.ts";
 import { CancelScope, checkBlock, runBlock, type ScopeFunction } from "./cancel_scope.ts";
 
 export { CancelScope, type ScopeFunction, type StructuredOptions };
@@ -21,7 +22,7 @@ const SCOPE: CallKind = { name: "scope", quiet: true };
  *
  * @typeParam T What `fn` returns.
  * @param fn Called with the signal of the scope and the scope.
- * @param options Its signal, name and grace.
+ * @param options Its signal, name, grace and deadline.
  * @returns What `fn` returns, or `undefined` if the scope was cancelled.
  * @throws {StragglerError} If work still runs `grace` ms after an abort.
  *
@@ -41,8 +42,20 @@ const SCOPE: CallKind = { name: "scope", quiet: true };
  * @see trio.CancelScope 0.31: the same, as a call.
  * @category Cancel
  */
-export function scope<T>(fn: ScopeFunction<T>, options?: StructuredOptions): Promise<T | undefined> {
+export function scope<T>(
+  fn: ScopeFunction<T>,
+  options?: StructuredOptions & {
+    /**
+     * The deadline, in ms from now. When it passes, it cancels the scope.
+     *
+     * @default {Infinity}
+     */
+    timeout?: number | undefined;
+  },
+): Promise<T | undefined> {
   return orReject(() => {
-    return runBlock<T | undefined>(SCOPE, fn, checkBlock("open scope", fn, options));
+    const own = checkBlock("open scope", fn, options, ["timeout"]);
+    if (own?.timeout !== undefined) checkMs("open scope", "timeout", own.timeout);
+    return runBlock<T | undefined>(SCOPE, fn, own, own?.timeout);
   });
 }

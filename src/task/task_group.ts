@@ -22,7 +22,7 @@ import type { Disposes } from "../core/dispose.ts";
 import { cancelledPromise, orReject } from "../core/foreign.ts";
 import { printAsText } from "../core/inspect.ts";
 import { checkStructured, outsideAbort, type StructuredOptions, type TaskFunction } from "../core/structured_call.ts";
-import { checkCount, checkFlag, checkFunction } from "../core/validate.ts";
+import { checkCount, checkFlag, checkFunction, checkMs } from "../core/validate.ts";
 import { asWait } from "../core/wait_queue.ts";
 import { CancelledError } from "../errors.ts";
 import type { Awaitable } from "./awaitable.ts";
@@ -36,9 +36,11 @@ export type { StructuredOptions, TaskFunction };
 
 function checkGroup(options: TaskGroupOptions | undefined): TaskGroupOptions | undefined {
   const action = "open TaskGroup";
-  const own = checkStructured(action, options, ["concurrency", "supervise"]);
+  const own = checkStructured(action, options, ["concurrency", "supervise", "onError", "timeout"]);
   if (own?.concurrency !== undefined) checkCount(action, "concurrency", own.concurrency, 1, true);
   checkFlag(action, "supervise", own?.supervise);
+  if (own?.onError !== undefined) checkFunction(action, "onError", own.onError);
+  if (own?.timeout !== undefined) checkMs(action, "timeout", own.timeout);
   return own;
 }
 
@@ -180,7 +182,7 @@ export class TaskGroup {
    * @typeParam T What it reports.
    * @param fn Called with the task's signal and the function that reports.
    * @param options Its name, and whether to start it at once.
-   * @returns What was reported.
+   * @returns What was reported, and the task.
    * @throws {InvalidStateError} If it ends without a report, or the group is closed.
    * @throws {TypeError} If an argument is of the wrong kind.
    *
@@ -190,16 +192,19 @@ export class TaskGroup {
    * import { assertEquals } from "@std/assert";
    *
    * await TaskGroup.run(async (group) => {
-   *   const port = await group.start<number>(async (_signal, started) => {
+   *   const { value: port, task } = await group.start<number>(async (_signal, started) => {
    *     started(8080);
    *     await sleepForever();
    *   });
    *   assertEquals(port, 8080);
-   *   group.cancel();
+   *   task.cancel();
    * });
    * ```
    */
-  start<T>(fn: (signal: AbortSignal, started: (value: T) => void) => unknown, options?: CreateTaskOptions): Promise<T> {
+  start<T>(
+    fn: (signal: AbortSignal, started: (value: T) => void) => unknown,
+    options?: CreateTaskOptions,
+  ): Promise<{ value: T; task: Task<unknown> }> {
     const scope = currentScope();
     return orReject(() => {
       const own = checkTask(fn, options);

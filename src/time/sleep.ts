@@ -7,11 +7,25 @@
 import { orReject } from "../core/foreign.ts";
 import { currentScope, openScope } from "../core/ambient.ts";
 import type { Scope } from "../core/scope.ts";
-import { type Alarm, arm, armAt, disarm, type Sleeper } from "../core/clock.ts";
-import { checkInstant, checkMs, checkWait } from "../core/validate.ts";
+import { type Alarm, arm, armAt, armUnref, disarm, type Sleeper } from "../core/clock.ts";
+import { checkFlag, checkInstant, checkMs, checkWait } from "../core/validate.ts";
 import { asWait, Claim, refusal, type Waitable, type WaitNode, type WaitOptions } from "../core/wait_queue.ts";
 
 export type { WaitOptions };
+
+/**
+ * Options of {@linkcode sleep}.
+ *
+ * @category Time
+ */
+export interface SleepOptions extends WaitOptions {
+  /**
+   * Whether the wait keeps the program alive.
+   *
+   * @default {true}
+   */
+  ref?: boolean | undefined;
+}
 
 class SleepClaim extends Claim<void> implements Sleeper {
   ring(): void {
@@ -49,7 +63,7 @@ function startSleep(
  * - **Cancellation**: rejects with the reason, and removes its timer.
  *
  * @param ms The least number of ms to wait. Zero or less waits for the next turn of the clock, `Infinity` for ever.
- * @param options Its signal.
+ * @param options Its signal, and whether it keeps the program alive.
  * @throws {RangeError} If `ms` is NaN.
  *
  * @example Wait
@@ -62,10 +76,13 @@ function startSleep(
  * @see asyncio.sleep of Python 3.14: it takes seconds; its sleep(0) is yieldNow here.
  * @category Time
  */
-export function sleep(ms: number, options?: WaitOptions): Promise<void> {
+export function sleep(ms: number, options?: SleepOptions): Promise<void> {
   try {
     checkMs("sleep", "ms", ms);
-    return startSleep(arm, ms, currentScope(), checkWait("sleep", options));
+    const signal = checkWait("sleep", options);
+    const ref = options?.ref;
+    checkFlag("sleep", "ref", ref);
+    return startSleep(ref === false ? armUnref : arm, ms, currentScope(), signal);
   } catch (error) {
     return Promise.reject(error);
   }

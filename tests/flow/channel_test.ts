@@ -499,3 +499,36 @@ Deno.test("Channel, Sender and Receiver show their state", () => {
   assertEquals(String(receiver), "Receiver { state: closed, buffered: 0, capacity: 1, waiting: 0 }");
   for (const one of [channel, sender, receiver]) assertEquals(Deno.inspect(one), String(one));
 });
+
+Deno.test("Sender.close(reason) gives receivers the values and then the reason, instead of the end", async () => {
+  const reason = new Error("upstream failed");
+  const { sender, receiver } = new Channel<number>(5);
+  const clone = sender.clone();
+  sender.trySend(1);
+  clone.close(reason);
+  sender.trySend(2);
+  const log: unknown[] = [];
+  const read = (async () => {
+    for await (const value of receiver) log.push(value);
+  })().catch((error) => log.push(error));
+  await settle();
+  sender.close();
+  await read;
+  assertEquals(log, [1, 2, reason]);
+});
+
+Deno.test("Receiver.values() with a signal ends a wait with its reason, and takes nothing", async () => {
+  const { sender, receiver } = new Channel<number>(5);
+  const controller = new AbortController();
+  const reason = new Error("client is gone");
+  const log: unknown[] = [];
+  const read = (async () => {
+    for await (const value of receiver.values({ signal: controller.signal })) log.push(value);
+  })().catch((error) => log.push(error));
+  sender.trySend(1);
+  await settle();
+  controller.abort(reason);
+  sender.trySend(2);
+  await read;
+  assertEquals([log, receiver.tryReceive()], [[1, reason], { value: 2 }]);
+});

@@ -558,3 +558,19 @@ Deno.test("Queue shows how many items there are and how many wait", () => {
   for (const name of ["a", "b", "c", "d"]) get(name);
   assertEquals(String(queue), "Queue { size: 0, maxSize: 2, unfinished: 3, putting: 0, getting: 1 }");
 });
+
+Deno.test("Queue.values() with a signal ends a wait with its reason, and takes nothing", async () => {
+  const queue = new Queue<number>();
+  const controller = new AbortController();
+  const reason = new Error("client is gone");
+  const log: unknown[] = [];
+  const read = (async () => {
+    for await (const item of queue.values({ signal: controller.signal })) log.push(item);
+  })().catch((error) => log.push(error));
+  queue.tryPut(1);
+  await settle();
+  controller.abort(reason);
+  queue.tryPut(2);
+  await read;
+  assertEquals([log, queue.tryGet()], [[1, reason], { value: 2 }]);
+});

@@ -213,7 +213,7 @@ hunt(["calm"], {
   "isCancellation()": (f) =>
     scope((_signal, self) => {
       self.cancel(f.reason);
-      const judged = [f.error(f.reason), f.error(f.reason), f.error(f.reason)].map(isCancellation);
+      const judged = [f.error(f.reason), f.error(f.reason), f.error(f.reason)].map((error) => isCancellation(error));
       f.looks.push(() => judged.length === 3);
     }),
 });

@@ -46,7 +46,9 @@ const CALLS: Record<string, (work: Work) => PromiseLike<unknown>> = {
   "TaskGroup.run()": (work) => TaskGroup.run((_group, signal) => work(signal)),
   "TaskGroup.createTask()": (work) => TaskGroup.run(async (group) => await group.createTask(work)),
   "TaskGroup.start()": (work) =>
-    TaskGroup.run((group) => group.start(async (signal, started) => started(await work(signal)))),
+    TaskGroup.run(async (group) =>
+      (await group.start<unknown>(async (signal, started) => started(await work(signal)))).value
+    ),
   "createTask()": (work) => createTask(work),
   "createTask() with eager": (work) => createTask(work, { eager: true }),
   "gather()": async (work) => (await gather([work]))[0],

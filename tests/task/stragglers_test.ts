@@ -115,7 +115,7 @@ Deno.test("grace of a timeout names the timeout as the cause", async () => {
   await pass(time, 10);
   await pass(time, 5);
   const error = await ended;
-  assertEquals(error.message, "Work in timeout still runs 5 ms after the abort: its function");
+  assertEquals(error.message, "Work in timeout of work still runs 5 ms after the abort: its function");
   assertEquals((error.cause as Error).name, "TimeoutError");
   deaf.succeed();
 });
@@ -125,9 +125,9 @@ Deno.test("grace of an outer call names the work of inner ones", async () => {
   const deaf = steered([], "deaf", { deaf: true });
   const work: Record<string, TaskFunction<unknown>> = {
     "its function": deaf.work,
-    scope: () => scope(deaf.work),
+    "scope of work": () => scope(deaf.work),
     'scope "save"': () => scope(deaf.work, { name: "save" }),
-    'shield, scope ""': () => {
+    'shield of work, scope ""': () => {
       void shield(deaf.work);
       return scope(deaf.work, { name: "" });
     },
@@ -274,7 +274,7 @@ Deno.test("A shield that still runs counts as a straggler and is not cut", async
       setImmediate(() => group.cancel());
     }, { grace: 5 }), StragglerError);
   await pass(time, 5);
-  assertEquals((await ended).stragglers, ["writer > shield"]);
+  assertEquals((await ended).stragglers, ["writer > shield of work"]);
   log.push("group rejects");
   commit.succeed();
   await committed.promise;

@@ -6,7 +6,7 @@ Deno.test("TaskGroup.start() returns what the task reports, which goes on", asyn
   const log: string[] = [];
   await TaskGroup.run(async (group) => {
     const gate = Promise.withResolvers<void>();
-    const port = await group.start<number>(async (signal, started) => {
+    const { value: port } = await group.start<number>(async (signal, started) => {
       log.push(`starting, ${signal.aborted}`);
       await settle(1);
       started(8080);
@@ -65,7 +65,7 @@ Deno.test("TaskGroup.start() rejects when the task ends without a report", async
 Deno.test("TaskGroup.start() makes the second report of a task throw", async () => {
   const log: unknown[] = [];
   await TaskGroup.run(async (group) => {
-    const value = await group.start<number>((_signal, started) => {
+    const { value } = await group.start<number>((_signal, started) => {
       started(1);
       log.push(assertThrows(() => started(2), InvalidStateError).message);
     });
@@ -161,7 +161,7 @@ Deno.test("TaskGroup.start() waits for its turn where the concurrency is limited
       log.push("first ends");
     });
     setImmediate(() => gate.setResult());
-    log.push(await group.start<string>((_signal, started) => started("second starts")));
+    log.push((await group.start<string>((_signal, started) => started("second starts"))).value);
   }, { concurrency: 1 });
   assertEquals(log, ["first ends", "second starts"]);
 });

@@ -11,7 +11,7 @@ import {
   type Task,
   TaskGroup,
 } from "@weft/async";
-import { collectGarbage, report, settle, steered } from "../support.ts";
+import { collectGarbage, report, settle, steered, unhandledIn } from "../support.ts";
 
 Deno.test("Task comes to what its function returns, throws or is cancelled with", async () => {
   const failure = new Error("no luck");
@@ -254,4 +254,36 @@ Deno.test("Task of something is a task of unknown, and a PromiseLike, but no Pro
   assertType<IsExact<typeof task, Task<number>>>(true);
   assert(general === promiseLike && !(promise instanceof Promise));
   assertEquals(await task.promise, 1);
+});
+
+Deno.test("Task.catch() and Task.finally() wait as await does, and handle the failure", async () => {
+  const failure = new Error("no luck");
+  const log: unknown[] = [];
+  const unhandled = await unhandledIn(async () => {
+    log.push(await createTask(() => Promise.reject(failure)).catch((error) => error));
+    log.push(await createTask(() => "value").catch(() => "never").finally(() => log.push("first")));
+    await createTask(() => Promise.reject(failure)).finally(() => log.push("second")).catch((error) => log.push(error));
+    await settle();
+  });
+  assertEquals([log, unhandled], [[failure, "first", "value", "second", failure], []]);
+});
+
+Deno.test("Task.finally() in an aborted scope calls back and rejects with the reason, and the task goes on", async () => {
+  const log: unknown[] = [];
+  const reason = new Error("enough");
+  const task = createTask(() => settle(6).then(() => "done"));
+  const unhandled = await unhandledIn(async () => {
+    await scope(async (_signal, self) => {
+      const waiting = task.finally(() => log.push("finally"));
+      self.cancel(reason);
+      await waiting.catch((error) => log.push(error));
+    });
+    void scope((_signal, self) => {
+      // Nobody awaits it: a cancellation is no failure.
+      void task.finally(() => {});
+      self.cancel();
+    });
+    await settle(8);
+  });
+  assertEquals([log, unhandled, await task], [["finally", reason], [], "done"]);
 });

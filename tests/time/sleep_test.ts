@@ -1,7 +1,7 @@
 import { isCancellation, moveOnAfter, scope, sleep, sleepForever, sleepUntil } from "@weft/async";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { countedSignal, report, settle } from "../support.ts";
+import { countedSignal, Program, report, settle } from "../support.ts";
 
 const never = () => Promise.reject(new Error("It has not been cancelled"));
 
@@ -199,4 +199,18 @@ Deno.test("sleep() started in a scope that then ends belongs to the scope around
     await nap;
   });
   assertEquals([log, time.next()], [["the inner scope has ended", "throws stop"], false]);
+});
+
+Deno.test("sleep({ ref: false }) does not keep the program alive, and wakes while something else does", async () => {
+  const program = new Program(new URL("./testdata/unref.ts", import.meta.url));
+  const { code, stdout, stderr } = await program.end();
+  assertEquals([code, stdout, stderr], [0, "awaited at the top\nmain ends\n", ""]);
+});
+
+Deno.test("sleep({ ref: false }) is cancelled as any other", async () => {
+  const reason = new Error("enough");
+  const controller = new AbortController();
+  const sleeping = sleep(60_000, { ref: false, signal: controller.signal });
+  controller.abort(reason);
+  assertStrictEquals(await assertRejects(() => sleeping), reason);
 });
