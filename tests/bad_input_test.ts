@@ -148,8 +148,11 @@ const RETRY_AFTER = [
 ];
 const WEIGHT = [...count(1, false), ...outOfRange("at most 2, the number of permits", [3])];
 
+const PRIORITY = [...wrongKind("a number", [null, "1", {}]), ...outOfRange("a number other than NaN", [NaN])];
+
 const STRUCTURED = { signal: SIGNAL, name: NAME, grace: NOT_NEGATIVE_MS };
 const DISCARDING = { ...STRUCTURED, onDiscard: FUNCTION };
+const RACING = { ...DISCARDING, concurrency: count(1, true), delay: NOT_NEGATIVE_MS };
 
 /** Good arguments that tell whether they were used. */
 class Probe {
@@ -294,8 +297,8 @@ const TABLE: Record<string, Row> = {
     ordered: FLAG,
     concurrency: count(1, false),
   }),
-  race: row(race, "race", "rejects", "rejects", [some], DISCARDING),
-  firstSuccess: row(firstSuccess, "find the first success", "rejects", "rejects", [some], DISCARDING),
+  race: row(race, "race", "rejects", "rejects", [some], RACING),
+  firstSuccess: row(firstSuccess, "find the first success", "rejects", "rejects", [some], RACING),
   wait: row(wait, "wait", "rejects", "rejects", [["promises", PROMISES, () => [new Promise(() => {})]]], {
     signal: SIGNAL,
     timeout: optional(MS),
@@ -377,7 +380,7 @@ const TABLE: Record<string, Row> = {
     "rejects",
     "rejects",
     [fn],
-    { signal: SIGNAL, weight: WEIGHT },
+    { signal: SIGNAL, weight: WEIGHT, priority: PRIORITY },
     "acquire permit",
   ),
   "Semaphore.wrap": row((fn) => semaphore().wrap(fn), "wrap", "throws", "ignored", [fn]),
@@ -565,6 +568,8 @@ const TAKES_ANYTHING = [
   "AsyncEvent.set",
   "AsyncEvent.clear",
   "Condition.notifyAll",
+  "Semaphore.rejectWaiting",
+  "RateLimiter.rejectWaiting",
   "Barrier.reset",
   "Barrier.abort",
   "BrokenBarrierError",

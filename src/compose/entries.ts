@@ -24,22 +24,25 @@ export type Entry<T> = TaskFunction<T> | PromiseLike<T>;
  *
  * @category Combine
  */
-export type EntryResult<E> = E extends PromiseLike<infer T> ? Awaited<T>
+export type EntryResult<E> = E extends undefined ? undefined
+  : E extends PromiseLike<infer T> ? Awaited<T>
   : E extends (signal: AbortSignal) => infer T ? Awaited<T>
   : never;
 
 /**
  * The entries of a combinator: an iterable, whose results come in a list, or a record. `T` is the type that the caller
- * passes; each of its members has to be an {@linkcode Entry}. The default is any shape.
+ * passes; each of its members has to be an {@linkcode Entry} or an `O`. The default is any shape.
  *
  * @category Combine
  */
-export type Entries<T = readonly unknown[] | readonly [] | Iterable<unknown> | Readonly<Record<string, unknown>>> =
-  T extends (...args: never[]) => unknown ? readonly Entry<unknown>[]
-    : T extends readonly Entry<unknown>[] ? T
-    : T extends readonly unknown[] ? { [K in keyof T]: Entry<unknown> }
-    : T extends Iterable<unknown> ? Iterable<Entry<unknown>>
-    : { [K in keyof T]: Entry<unknown> };
+export type Entries<
+  T = readonly unknown[] | readonly [] | Iterable<unknown> | Readonly<Record<string, unknown>>,
+  O = never,
+> = T extends (...args: never[]) => unknown ? readonly (Entry<unknown> | O)[]
+  : T extends readonly (Entry<unknown> | O)[] ? T
+  : T extends readonly unknown[] ? { [K in keyof T]: Entry<unknown> | O }
+  : T extends Iterable<unknown> ? Iterable<Entry<unknown> | O>
+  : { [K in keyof T]: Entry<unknown> | O };
 
 /**
  * The result type of any of the entries `T`.
@@ -69,8 +72,8 @@ export interface EntryList {
   /** `null` if the input is an iterable. */
   readonly keys: readonly string[] | null;
   /**
-   * The indices at which a promise is repeated. Its value is the same one, so it is returned or discarded only once.
-   * `null` if no promise is repeated.
+   * The indices at which a promise is repeated, whose value is returned or discarded only once, or the entry is absent.
+   * `null` if there are none.
    */
   readonly repeated: ReadonlySet<number> | null;
 }
@@ -84,8 +87,8 @@ export function checkEntries(action: string, entries: unknown): asserts entries 
   throw wrongKind(action, "entries", "an iterable or a record of functions and promises", entries, hint);
 }
 
-/** Reads entries from an iterable or a record. Throws before anything is started. */
-export function readEntries(action: string, entries: object): EntryList {
+/** Reads entries from an iterable or a record; if `optional`, some may be undefined. Throws before anything is started. */
+export function readEntries(action: string, entries: object, optional = false): EntryList {
   const isIterable = typeof (entries as Iterable<unknown>)[Symbol.iterator] === "function";
   const keys = isIterable ? null : keysOf(action, entries);
   const list = keys === null
@@ -96,6 +99,10 @@ export function readEntries(action: string, entries: object): EntryList {
   for (let i = 0; i < list.length; i++) {
     const entry = list[i];
     if (typeof entry === "function") continue;
+    if (optional && entry === undefined) {
+      (repeated ??= new Set()).add(i);
+      continue;
+    }
     if (!isThenable(entry)) {
       const place = keys === null ? i : JSON.stringify(keys[i]);
       throw wrongKind(action, `entries[${place}]`, "a function or a promise", entry);

@@ -110,7 +110,11 @@ class GatherCall extends StructuredCall<unknown> {
     // One closure for all entries, if nobody needs to know which entry failed.
     const no = this.#settled || this.#running !== null ? null : (error: unknown) => this.fail(error);
     for (let i = 0; i < list.length; i++) {
-      const entry = list[i]!;
+      const entry = list[i];
+      if (entry === undefined) {
+        this.#keep(i, undefined);
+        continue;
+      }
       // A promise runs already, so it takes no place and cannot be stopped.
       if (typeof entry === "function" && (promisesOnly || this.#stopped())) continue;
       this.begin();
@@ -243,7 +247,8 @@ class GatherCall extends StructuredCall<unknown> {
  *
  * @typeParam T The tuple, array, iterable or record of entries.
  * @typeParam S Whether the results are settled results.
- * @param entries Functions and promises: an iterable, which is read to its end first, or a record.
+ * @param entries Functions and promises: an iterable, which is read to its end first, or a record. The result of an entry
+ * that is `undefined` is `undefined`.
  * @param options Concurrency, settled, signal, name, grace, onDiscard.
  * @returns The results.
  * @throws {RangeError} If `concurrency` is not a whole number of at least 1 or `Infinity`.
@@ -278,13 +283,13 @@ class GatherCall extends StructuredCall<unknown> {
 export function gather<
   const T extends Entries | object,
   const S extends boolean = false,
->(entries: T & Entries<T>, options?: GatherOptions<EntriesResult<T>, S>): Promise<Gathered<T, S>> {
+>(entries: T & Entries<T, undefined>, options?: GatherOptions<EntriesResult<T>, S>): Promise<Gathered<T, S>> {
   return orReject(() => {
     checkEntries("gather", entries);
     const own = checkCombinator("gather", options as GatherOptions | undefined, ["settled", "concurrency"]);
     checkFlag("gather", "settled", own?.settled);
     if (own?.concurrency !== undefined) checkCount("gather", "concurrency", own.concurrency, 1, true);
-    const read = readEntries("gather", entries);
+    const read = readEntries("gather", entries, true);
     const outer = currentScope();
     return refuseEntries(read, outer, own) ??
       (new GatherCall(outer, read, own).start() as Promise<Gathered<T, S>>);

@@ -11,8 +11,10 @@ import { isCancellationOf } from "../core/failures.ts";
 import { abortAll, Scope } from "../core/scope.ts";
 import { StructuredCall } from "../core/structured_call.ts";
 import type { CallKind, StructuredOptions, TaskFunction } from "../core/structured_call.ts";
+import { type Alarm, arm, disarm } from "../core/clock.ts";
 import { surface } from "../core/next_turn.ts";
-import { outOfRange } from "../core/validate.ts";
+import { Reentry } from "../core/reentry.ts";
+import { checkCount, checkMs, outOfRange } from "../core/validate.ts";
 import { ignoreFailure } from "../task/awaitable.ts";
 import {
   checkCombinator,
@@ -32,7 +34,21 @@ export type { DiscardOptions, Entries, EntriesResult, Entry, EntryResult, Struct
  *
  * @category Combine
  */
-export interface RaceOptions<T = unknown> extends StructuredOptions, DiscardOptions<T> {}
+export interface RaceOptions<T = unknown> extends StructuredOptions, DiscardOptions<T> {
+  /**
+   * The number of functions that may run at once; the others start as these fail.
+   *
+   * @default {Infinity}
+   */
+  concurrency?: number | undefined;
+  /**
+   * Starts one function, and the next one when the one before has failed or this many ms later: "happy eyeballs" for
+   * addresses, a hedged request for servers. By default, all start at once.
+   *
+   * @see RFC 8305
+   */
+  delay?: number | undefined;
+}
 
 type Winner = { value: unknown } | { error: unknown };
 
@@ -43,7 +59,13 @@ class RaceCall extends StructuredCall<unknown> {
   readonly #kind: CallKind;
   readonly #entries: EntryList;
   readonly #options: RaceOptions | undefined;
+  // The failures, in the order of the entries. Invariant: an index is present ⇔ that entry has failed.
   readonly #errors: unknown[] = [];
+  // The functions that have not started, the last one first, and what starts the next one in the context of the call.
+  #rest: number[] = [];
+  #reentry: Reentry | null = null;
+  #active = 0;
+  #alarm: Alarm | null = null;
   #allFailed: AggregateError | null = null;
   readonly #running = new Set<number>();
   // One scope for each started function, because any may win, and one for all promises. A scope stays here after its
@@ -64,17 +86,52 @@ class RaceCall extends StructuredCall<unknown> {
 
   start(): Promise<unknown> {
     const { list } = this.#entries;
+    const { concurrency = Infinity, delay } = this.#options ?? {};
+    const some = delay !== undefined || concurrency < list.length;
     this.begin();
     for (let i = 0; i < list.length; i++) {
       const entry = list[i]!;
       if (typeof entry === "function") {
-        if (!this.#stopped()) this.#start(i, entry, this.#newScope());
+        if (some) this.#rest.push(i);
+        else if (!this.#stopped()) this.#start(i, entry, this.#newScope());
       } // A promise runs already and cannot be stopped.
       else if (this.#winner !== null) ignoreFailure(entry);
       else this.#start(i, entry, this.#promises ??= this.#newScope());
     }
+    this.#rest.reverse();
+    if (this.#rest.length > 0) this.#startInTurn(concurrency, delay);
     this.end();
     return this.promise;
+  }
+
+  /** Starts the functions in turn: as places become free, and as the delay passes. */
+  #startInTurn(concurrency: number, delay: number | undefined): void {
+    // Counts the functions that have not started as pending.
+    this.begin();
+    const next = () => {
+      if (this.#alarm !== null) disarm(this.#alarm);
+      this.#alarm = null;
+      while (this.#rest.length > 0 && !this.#stopped() && this.#active < concurrency) {
+        const index = this.#rest.pop()!;
+        this.#active++;
+        this.#start(index, this.#entries.list[index]!, this.#newScope());
+        if (delay !== undefined) break;
+      }
+      if (this.#rest.length > 0 && this.#stopped()) this.#rest = [];
+      if (this.#rest.length === 0) {
+        if (this.#reentry !== null) this.end();
+        this.#reentry = null;
+      } else if (delay !== undefined && this.#active < concurrency) {
+        this.#alarm = arm({ ring: () => this.#reentry?.ask() }, delay);
+      }
+    };
+    this.#reentry = new Reentry(next);
+    next();
+  }
+
+  override aborted(scope: Scope): void {
+    super.aborted(scope);
+    if (scope === this.scope) this.#reentry?.ask();
   }
 
   #newScope(): Scope {
@@ -115,13 +172,18 @@ class RaceCall extends StructuredCall<unknown> {
       if (!isCancellationOf(error, this.scope)) surface(error);
     } else if (isCancellationOf(error, this.scope)) this.cancelled = true;
     else if (this.#kind === RACE) return this.#arrived(index, scope, { error });
-    else this.#errors.push(error);
+    else this.#errors[index] = error;
     this.#running.delete(index);
+    if (this.#reentry !== null && typeof this.#entries.list[index] === "function") {
+      this.#active--;
+      this.#reentry.ask();
+    }
     this.end();
   }
 
   #win(scope: Scope, winner: Winner): void {
     this.#winner = winner;
+    this.#reentry?.ask();
     // It wins even if the outside was aborted meanwhile.
     this.cancelled = false;
     if (this.scope.aborted) return;
@@ -140,7 +202,7 @@ class RaceCall extends StructuredCall<unknown> {
 
   override tryEnd(): void {
     if (this.pending > 0) return;
-    if (this.#winner === null && this.#errors.length > 0 && !this.scope.aborted) {
+    if (this.#winner === null && this.#failures().length > 0 && !this.scope.aborted) {
       this.abortBecauseOf(this.#failure());
     }
     const scopes = this.#scopes;
@@ -161,7 +223,13 @@ class RaceCall extends StructuredCall<unknown> {
   }
 
   #failure(): AggregateError {
-    return this.#allFailed ??= new AggregateError(this.#errors, `All ${this.#errors.length} entries failed`);
+    const failures = this.#failures();
+    return this.#allFailed ??= new AggregateError(failures, `All ${failures.length} entries failed`);
+  }
+
+  #failures(): unknown[] {
+    // Skips the entries that have not failed.
+    return this.#errors.flatMap((error) => [error]);
   }
 
   protected override discard(): void {
@@ -180,7 +248,9 @@ function start(kind: CallKind, entries: unknown, options: RaceOptions | undefine
   const action = kind === RACE ? "race" : "find the first success";
   return orReject(() => {
     checkEntries(action, entries);
-    const own = checkCombinator(action, options);
+    const own = checkCombinator(action, options, ["concurrency", "delay"]);
+    if (own?.concurrency !== undefined) checkCount(action, "concurrency", own.concurrency, 1, true);
+    if (own?.delay !== undefined) checkMs(action, "delay", own.delay, false);
     const read = readEntries(action, entries);
     // A wait for the first of no entries would never end.
     if (read.list.length === 0) {
@@ -205,7 +275,7 @@ function start(kind: CallKind, entries: unknown, options: RaceOptions | undefine
  *
  * @typeParam T The tuple, array, iterable or record of entries.
  * @param entries Functions and promises, at least one. A promise that loses continues.
- * @param options Signal, name, grace, onDiscard.
+ * @param options Concurrency, delay, signal, name, grace, onDiscard.
  * @returns The value of the winner.
  * @throws {RangeError} If there are no entries.
  *
@@ -234,7 +304,7 @@ export function race<
  * Runs several pieces of work at once, and returns the first value.
  *
  * - **Order**: Functions start synchronously, in order, each with its own signal.
- * - **Failure**: If all entries fail, the call rejects with an `AggregateError` of all failures in order of completion.
+ * - **Failure**: If all entries fail, the call rejects with an `AggregateError` of all failures in order of the entries.
  *   Otherwise failures are dropped.
  * - **Cancellation**: Losers, including those that have failed, are aborted, and have ended before the call settles.
  *   The signal of the winner is not aborted, so the body of a response can be read afterwards. Structured calls and
@@ -243,7 +313,7 @@ export function race<
  *
  * @typeParam T The tuple, array, iterable or record of entries.
  * @param entries Functions and promises, at least one. A promise that loses continues.
- * @param options Signal, name, grace, onDiscard.
+ * @param options Concurrency, delay, signal, name, grace, onDiscard.
  * @returns The first value.
  * @throws {AggregateError} If all entries fail.
  * @throws {RangeError} If there are no entries.
@@ -258,6 +328,18 @@ export function race<
  *   async () => "page",
  * ]);
  * assertEquals(page, "page");
+ * ```
+ *
+ * @example Ask a second server if the first takes long
+ * ```ts
+ * import { firstSuccess, sleep } from "@weft/async";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const answer = await firstSuccess([
+ *   () => sleep(60_000).then(() => "slow"),
+ *   () => sleep(1).then(() => "fast"),
+ * ], { delay: 2 });
+ * assertEquals(answer, "fast");
  * ```
  *
  * @see Promise.any of ECMAScript 2026: it leaves the losers running.

@@ -127,6 +127,14 @@ export function checkInstant(action: string, param: string, value: unknown): num
   return at;
 }
 
+/** Returns the priority of a wait, 0 by default. Throws unless `value` is a number other than NaN. */
+export function checkPriority(action: string, value: unknown): number {
+  if (value === undefined) return 0;
+  if (typeof value !== "number") throw wrongKind(action, "priority", "a number", value);
+  if (Number.isNaN(value)) throw outOfRange(action, "priority", "a number other than NaN", value);
+  return value;
+}
+
 /** Returns whether `value` is a thenable. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return ((typeof value === "object" && value !== null) || typeof value === "function") &&

@@ -15,10 +15,13 @@ import {
   checkInstant,
   checkMs,
   checkOptions,
+  checkPriority,
   checkWait,
   outOfRange,
 } from "../core/validate.ts";
-import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import { PriorityWaitQueue } from "../core/priority_wait_queue.ts";
+import { enqueue, refusal } from "../core/wait_queue.ts";
+import { CancelledError } from "../errors.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { runWith } from "../sync/permit.ts";
 import type { AcquireOptions } from "../sync/semaphore.ts";
@@ -79,7 +82,7 @@ export class RateLimiter {
   // that is kept up to date would accumulate rounding errors.
   #fullAt = -Infinity;
   #seenAt = -Infinity;
-  readonly #queue = new WaitQueue<number>(() => this.#admit());
+  readonly #queue = new PriorityWaitQueue<number>(() => this.#admit());
   // Invariant: there are waiters ⇔ an alarm is set to #wakeAt, when there are enough tokens for the first waiter.
   #alarm: Alarm | null = null;
   #wakeAt = 0;
@@ -131,19 +134,25 @@ export class RateLimiter {
    */
   acquire(options?: AcquireOptions): Promise<void> {
     try {
-      return this.#acquire(this.#checkAcquire(options), checkWait("acquire token", options));
+      const weight = this.#checkAcquire(options);
+      return this.#acquire(
+        weight,
+        checkWait("acquire token", options),
+        checkPriority("acquire token", options?.priority),
+      );
     } catch (error) {
       return Promise.reject(error);
     }
   }
 
-  #acquire(weight: number, signal: AbortSignal | undefined): Promise<void> {
+  #acquire(weight: number, signal: AbortSignal | undefined, priority: number): Promise<void> {
     const scope = currentScope();
     const refused = refusal(scope, signal);
     if (refused !== null) return refused;
     if (this.#tryTake(weight)) return Promise.resolve();
-    const wait = enqueue<void, number>(this.#queue, weight, scope, signal);
-    if (this.#alarm === null) this.#admit();
+    const wait = enqueue<void, number>(this.#queue.of(priority), weight, scope, signal);
+    // It may be due before the waiter that was first.
+    if (this.#alarm === null || priority > 0) this.#admit();
     return wait;
   }
 
@@ -176,12 +185,23 @@ export class RateLimiter {
       checkFunction("run with token", "fn", fn);
       const weight = this.#checkAcquire(options);
       const signal = checkWait("acquire token", options);
-      return runWith(RUN, this.#acquire(weight, signal), signal, (own) => fn(own), {
+      const acquired = this.#acquire(weight, signal, checkPriority("acquire token", options?.priority));
+      return runWith(RUN, acquired, signal, (own) => fn(own), {
         ended: (_, called) => {
           if (!called) this.#giveBack(weight);
         },
       });
     });
+  }
+
+  /**
+   * Rejects all current waiters. Later calls wait as before.
+   *
+   * @param reason What their waits reject with; a `CancelledError` by default.
+   */
+  rejectWaiting(reason?: unknown): void {
+    this.#queue.failAll(reason === undefined ? new CancelledError("The waiters were rejected") : reason);
+    this.#admit();
   }
 
   /**

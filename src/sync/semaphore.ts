@@ -9,7 +9,8 @@ import { currentScope } from "../core/ambient.ts";
 import type { Disposes } from "../core/dispose.ts";
 import { printAsText } from "../core/inspect.ts";
 import type { CallKind } from "../core/structured_call.ts";
-import { checkCount, checkFunction, checkOptions, checkWait } from "../core/validate.ts";
+import { checkCount, checkFunction, checkOptions, checkPriority, checkWait } from "../core/validate.ts";
+import { CancelledError } from "../errors.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { type Permit, runWith } from "./permit.ts";
 import { SemaphoreCore } from "./semaphore_core.ts";
@@ -30,6 +31,12 @@ export interface AcquireOptions extends WaitOptions {
    * @default {1}
    */
   weight?: number | undefined;
+  /**
+   * The waiter with the highest priority is served first; among equals, the one that waits longest.
+   *
+   * @default {0}
+   */
+  priority?: number | undefined;
 }
 
 /**
@@ -114,16 +121,18 @@ export class Semaphore {
    */
   acquire(options?: AcquireOptions): Promise<Permit> {
     let weight = 1;
+    let priority = 0;
     let signal: AbortSignal | undefined;
     if (options !== undefined) {
       try {
         weight = this.#checkAcquire(options);
+        priority = checkPriority("acquire permit", options?.priority);
         signal = checkWait("acquire permit", options);
       } catch (error) {
         return Promise.reject(error);
       }
     }
-    return this.#core.acquire(weight, currentScope(), signal);
+    return this.#core.acquire(weight, currentScope(), signal, priority);
   }
 
   /**
@@ -156,9 +165,19 @@ export class Semaphore {
       checkFunction("run with permit", "fn", fn);
       const weight = this.#checkAcquire(options);
       const signal = checkWait("acquire permit", options);
-      const acquired = this.#core.acquire(weight, currentScope(), signal);
+      const priority = checkPriority("acquire permit", options?.priority);
+      const acquired = this.#core.acquire(weight, currentScope(), signal, priority);
       return runWith(RUN, acquired, signal, fn, { ended: (permit) => permit.release() });
     });
+  }
+
+  /**
+   * Rejects all current waiters. Permits that are held stay held, and later calls wait as before.
+   *
+   * @param reason What their waits reject with; a `CancelledError` by default.
+   */
+  rejectWaiting(reason?: unknown): void {
+    this.#core.queue.failAll(reason === undefined ? new CancelledError("The waiters were rejected") : reason);
   }
 
   /**

@@ -6,7 +6,8 @@
 
 import type { Scope } from "../core/scope.ts";
 import { outOfRange } from "../core/validate.ts";
-import { enqueue, refusal, WaitQueue } from "../core/wait_queue.ts";
+import { PriorityWaitQueue } from "../core/priority_wait_queue.ts";
+import { enqueue, refusal } from "../core/wait_queue.ts";
 import { InvalidStateError } from "../errors.ts";
 import type { Permit } from "./permit.ts";
 
@@ -39,7 +40,7 @@ export class SemaphoreCore {
   capacity: number;
   // Invariant: if there are waiters, capacity - used is less than the weight of the first.
   used = 0;
-  readonly queue = new WaitQueue<number>(() => this.#admit());
+  readonly queue = new PriorityWaitQueue<number>(() => this.#admit());
 
   constructor(capacity: number) {
     this.capacity = capacity;
@@ -56,11 +57,14 @@ export class SemaphoreCore {
   }
 
   /** Acquires a permit, and waits for one if necessary. */
-  acquire(weight: number, scope: Scope, signal: AbortSignal | undefined): Promise<Permit> {
+  acquire(weight: number, scope: Scope, signal: AbortSignal | undefined, priority = 0): Promise<Permit> {
     const refused = refusal(scope, signal);
     if (refused !== null) return refused;
     if (this.#fits(weight)) return Promise.resolve(this.#take(weight));
-    return enqueue<Permit, number>(this.queue, weight, scope, signal);
+    const wait = enqueue<Permit, number>(this.queue.of(priority), weight, scope, signal);
+    // It may fit where the waiter that was first does not.
+    if (priority > 0) this.#admit();
+    return wait;
   }
 
   /** Acquires a permit if one is free and there are no waiters. */

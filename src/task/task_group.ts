@@ -192,12 +192,12 @@ export class TaskGroup {
    * import { assertEquals } from "@std/assert";
    *
    * await TaskGroup.run(async (group) => {
-   *   const { value: port, task } = await group.start<number>(async (_signal, started) => {
+   *   const server = await group.start<number>(async (_signal, started) => {
    *     started(8080);
    *     await sleepForever();
    *   });
-   *   assertEquals(port, 8080);
-   *   task.cancel();
+   *   assertEquals(server.value, 8080);
+   *   server.task.cancel();
    * });
    * ```
    */

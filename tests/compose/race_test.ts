@@ -491,7 +491,7 @@ Deno.test("firstSuccess() goes on after failures, synchronous ones too", async (
   assertEquals(log, ["a starts", "a ends", `returns "A"`]);
 });
 
-Deno.test("firstSuccess() rejects with all failures, in order of completion, when none has succeeded", async () => {
+Deno.test("firstSuccess() rejects with all failures, in order of the entries, when none has succeeded", async () => {
   const log: string[] = [];
   const a = steered(log, "a");
   const b = steered(log, "b");
@@ -500,7 +500,7 @@ Deno.test("firstSuccess() rejects with all failures, in order of completion, whe
   await settle();
   a.fail("A");
   const error = await assertRejects(() => call, AggregateError, "All 2 entries failed");
-  assertEquals(error.errors, ["B", "A"]);
+  assertEquals(error.errors, ["A", "B"]);
 });
 
 Deno.test("firstSuccess() aborts what has failed before, once another one has won", async () => {
