@@ -9,7 +9,8 @@
  * - **Combine**: {@linkcode gather}, {@linkcode asCompleted}, {@linkcode map}, {@linkcode race},
  *   {@linkcode firstSuccess}, {@linkcode wait}
  * - **Time**: {@linkcode sleep}, {@linkcode sleepUntil}, {@linkcode sleepForever}, {@linkcode yieldNow},
- *   {@linkcode timeout}, {@linkcode timeoutAt}, {@linkcode moveOnAfter}, {@linkcode waitFor}
+ *   {@linkcode timeout}, {@linkcode timeoutAt}, {@linkcode moveOnAfter}, {@linkcode waitFor},
+ *   {@linkcode currentDeadline}
  * - **Cancel**: {@linkcode scope}, {@linkcode shield}, {@linkcode cleanup}, {@linkcode currentSignal},
  *   {@linkcode throwIfCancelled}, {@linkcode isCancellation}
  * - **Limit**: {@linkcode Semaphore}, {@linkcode RateLimiter}
@@ -41,14 +42,7 @@ export { LeftoverError, run, type RunOptions } from "./src/task/run.ts";
 export { createTask, type CreateTaskOptions, Task, type TaskFunction } from "./src/task/create_task.ts";
 export { TaskGroup, TaskGroupError, type TaskGroupOptions } from "./src/task/task_group.ts";
 export { type Awaitable, Future } from "./src/task/future.ts";
-export {
-  allTasks,
-  currentDeadline,
-  currentSignal,
-  currentTask,
-  hasAmbientScope,
-  throwIfCancelled,
-} from "./src/task/current.ts";
+export { allTasks, currentSignal, currentTask, hasAmbientScope, throwIfCancelled } from "./src/task/current.ts";
 
 // Combine
 export { gather, type Gathered, type GatherOptions } from "./src/compose/gather.ts";
@@ -60,6 +54,7 @@ export { wait } from "./src/compose/wait.ts";
 
 // Time
 export { sleep, sleepForever, type SleepOptions, sleepUntil, type WaitOptions } from "./src/time/sleep.ts";
+export { currentDeadline } from "./src/task/current.ts";
 export { yieldNow } from "./src/time/yield_now.ts";
 export { moveOnAfter, timeout, timeoutAt } from "./src/time/timeout.ts";
 export { waitFor } from "./src/time/wait_for.ts";

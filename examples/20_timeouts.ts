@@ -40,7 +40,7 @@ async function get(label: string, ms: number, signal: AbortSignal): Promise<stri
 await run(async () => {
   console.log(`quick: ${await timeout(300, (signal) => get("quick", 100, signal))}`);
   try {
-    await timeout(300, (signal) => get("slow", 500, signal));
+    await timeout(300, (signal) => get("slow", 500, signal), { name: "slow" });
   } catch (error) {
     if (isCancellation(error) || !(error instanceof TimeoutError)) throw error; // an outer deadline, or a failure
     console.log(`slow: ${error.message}`);

@@ -103,11 +103,11 @@ Deno.test("plain-syntax keeps src to what every engine loads", () => {
   }
 });
 
-Deno.test("no-deno keeps Deno to run.ts and workers", () => {
+Deno.test("no-deno keeps Deno to the clock and workers", () => {
   const code = `Deno.addSignalListener("SIGINT", f);`;
   assertEquals(rules("src/core/a.ts", code), ["house/no-deno"]);
   assertEquals(rules("src/core/a.ts", "globalThis.Deno;"), ["house/no-deno"]);
-  assertEquals(rules("src/task/run.ts", code), []);
+  assertEquals(rules("src/core/clock.ts", code), []);
   assertEquals(rules("src/workers/pool.ts", code), []);
 });
 

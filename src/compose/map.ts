@@ -59,7 +59,8 @@ const DEFAULT_CONCURRENCY = 10;
  *
  * - **Order**: Work starts with the first read. At most `concurrency` items are in flight, and at most twice as many
  *   have been taken from the source but not read.
- * - **Failure**: A failure of `fn` or of the source aborts the rest. It is thrown after the results that had completed
+ * - **Failure**: A failure of `fn` or of the source aborts the rest. It is thrown unchanged, or, if others failed
+ *   genuinely too, in an `AggregateError` that has the first failure first. It is thrown after the results that had completed
  *   before it (with `ordered`: that stand before it) are read and the rest has ended.
  * - **Cancellation**: An abort of the scope of the call aborts the work. An abort of the scope that reads ends only
  *   that read. `break` aborts the rest, waits for it, and closes the source, and so does the end of the scope of the

@@ -151,7 +151,7 @@ export function allTasks(): Set<Task<unknown>> {
  * ```
  *
  * @see trio.current_effective_deadline of trio 0.31: an instant there, a duration here.
- * @category Cancel
+ * @category Time
  */
 export function currentDeadline(): number {
   const scope = currentScope();

@@ -214,7 +214,8 @@ const ignore = Deno.build.os === "windows";
 
 Deno.test("the course: 11_run.ts cleans up after an interruption, and the shell sees it", { ignore }, async () => {
   const { signal, stdout, stderr, left } = await interrupt("11_run.ts", 3);
-  assertEquals([signal, stdout, stderr, left], ["SIGINT", "main cleans up\n", "", []]);
+  const end = "journal: main cleans up\njournal: closed\n";
+  assertEquals([signal, stdout, stderr, left], ["SIGINT", end, "", []]);
 });
 
 Deno.test("the course: 01_responsiveness.ts removes its file after an interruption, too", { ignore }, async () => {

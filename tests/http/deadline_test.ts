@@ -1,6 +1,7 @@
 import { currentDeadline, scope, sleepForever, timeout, TimeoutError } from "@weft/async";
 import { fetchWithDeadline, serveWithDeadline } from "@weft/async/http";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { FakeTime } from "@std/testing/time";
 import { settle } from "../support.ts";
 
 /** A server on a free port, and its address. */
@@ -8,6 +9,35 @@ function serve(handler: Deno.ServeHandler<Deno.NetAddr>) {
   const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, handler);
   return { url: `http://127.0.0.1:${server.addr.port}/`, [Symbol.asyncDispose]: () => server.shutdown() };
 }
+
+Deno.test("fetchWithDeadline() rounds the time down to at most eight digits", async () => {
+  using _time = new FakeTime();
+  const seen: (string | null)[] = [];
+  await using server = serve((request) => {
+    seen.push(request.headers.get("grpc-timeout"));
+    return new Response();
+  });
+  for (const ms of [1.9, 99_999_999, 100_000_000, 1e11, 1e16]) {
+    await scope(async (_signal, self) => {
+      self.reschedule(ms);
+      await (await fetchWithDeadline(server.url)).body?.cancel();
+    });
+  }
+  assertEquals(seen, ["1m", "99999999m", "100000S", "1666666M", "99999999H"]);
+});
+
+Deno.test("serveWithDeadline() reads every unit, and refuses everything else", async () => {
+  using _time = new FakeTime();
+  const handler = serveWithDeadline(() => Response.json(currentDeadline()));
+  const ask = async (value: string) => {
+    const response = await handler(new Request("http://localhost/", { headers: { "grpc-timeout": value } }));
+    return response.ok ? await response.json() : response.status;
+  };
+  const read = ["5H", "5M", "5S", "5m", "5000u", "5000000n"];
+  assertEquals(await Promise.all(read.map(ask)), [18_000_000, 300_000, 5000, 5, 5, 5]);
+  const malformed = ["", "5", "m", "-5m", "1.5S", "5s", "123456789m", "5m, 6m", "Infinity"];
+  assertEquals(await Promise.all(malformed.map(ask)), malformed.map(() => 400));
+});
 
 Deno.test("fetchWithDeadline() sends the time that is left, and no header without a deadline", async () => {
   const seen: (string | null)[] = [];
