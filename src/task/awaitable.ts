@@ -61,43 +61,43 @@ export function ignoreFailure(promise: unknown): void {
 }
 
 interface DoneCallback {
-  // What was added, to find it by. Not typed by the object, which would make that invariant in `T`.
+  // The function that was added. Typed as unknown: its real type would make the class invariant in `T`.
   readonly fn: unknown;
   readonly call: () => void;
 }
 
 /**
- * What {@linkcode Future} and {@linkcode Task} have in common: a result that comes later, and that any number
- * may wait for.
+ * The common base of {@linkcode Future} and {@linkcode Task}: a result that comes later. Any number of callers may wait for
+ * it.
  *
- * Awaiting it is a wait of the scope that awaits: an abort of that scope ends the wait, and nothing else.
+ * Awaiting it is a wait in the caller's scope: an abort of that scope ends the wait, and nothing else.
  *
- * @typeParam T What it comes to.
+ * @typeParam T The type of the result.
  * @category Run and start
  */
 export abstract class Awaitable<T> implements PromiseLike<T> {
   static readonly #printed: void = /* @__PURE__ */ printAsText(Awaitable);
   #state: "pending" | Done = "pending";
-  // The value, the error, or the reason of the cancellation, as the state says.
+  // The value, the error, or the reason of the cancellation, depending on the state.
   #outcome: unknown = undefined;
   // Invariant: not null ⇒ the state is pending.
   #waiters: WaitQueue<null> | null = null;
-  // Invariant: what is in it has been neither called nor removed.
+  // Invariant: none of its members has been called or removed.
   #callbacks: Set<DoneCallback> | null = null;
   #promise: Promise<T> | null = null;
   #settlePromise: (() => void) | null = null;
-  // Whether somebody has received the failure, or will.
+  // Whether some code has received the failure, or will.
   #observed = false;
 
   /** Its name, for diagnostics. */
   abstract get name(): string;
 
-  /** Where it stands. */
+  /** The state. */
   get state(): "pending" | "fulfilled" | "rejected" | "cancelled" {
     return this.#state;
   }
 
-  /** Whether it has a result, an exception, or was cancelled. */
+  /** Whether it has a result or an exception, or was cancelled. */
   get done(): boolean {
     return this.#state !== "pending";
   }
@@ -108,8 +108,8 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   }
 
   /**
-   * The plain promise of the result. Awaiting it is no wait of any scope, and what rejects it unobserved is
-   * reported by the platform, as for every promise.
+   * The plain promise of the result. Awaiting it is not a wait of any scope. An unobserved rejection is reported by the
+   * platform, as for every promise.
    */
   get promise(): Promise<T> {
     this.#observed = true;
@@ -126,7 +126,7 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   /**
    * Returns the result.
    *
-   * @returns What it came to.
+   * @returns The result.
    * @throws {InvalidStateError} If it is not done.
    * @throws Its exception, or the reason of its cancellation.
    */
@@ -140,9 +140,9 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   /**
    * Returns the exception.
    *
-   * @returns What it failed with, or `undefined` when it did not.
+   * @returns The exception, or `undefined` if it has succeeded.
    * @throws {InvalidStateError} If it is not done.
-   * @throws The reason of its cancellation, when it was cancelled.
+   * @throws The reason of its cancellation, if it was cancelled.
    */
   exception(): unknown {
     this.#checkDone("read the exception");
@@ -152,16 +152,16 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   }
 
   /**
-   * Waits for it in the scope of whoever awaits.
+   * Waits for it in the caller's scope.
    *
-   * **Cancellation**: an abort of that scope rejects the wait with its reason, also when the result is there;
-   * what is awaited goes on.
+   * - **Cancellation**: an abort of that scope rejects the wait with its reason, even if the result is there. The awaited
+   *   work continues.
    *
-   * @typeParam A What `onfulfilled` returns.
-   * @typeParam B What `onrejected` returns.
+   * @typeParam A The result of `onfulfilled`.
+   * @typeParam B The result of `onrejected`.
    * @param onfulfilled Called with the result.
    * @param onrejected Called with the exception, or the reason of a cancellation.
-   * @returns A promise of what the callback returns.
+   * @returns A promise of the result of the callback.
    * @throws {InvalidStateError} If a task awaits itself, or a task that cannot end before it.
    */
   then<A = T, B = never>(
@@ -179,9 +179,9 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   /**
    * Waits for it as {@linkcode Awaitable.prototype.then} does, and handles its failure.
    *
-   * @typeParam B What `onrejected` returns.
+   * @typeParam B The result of `onrejected`.
    * @param onrejected Called with the exception, or the reason of a cancellation.
-   * @returns A promise of the result, or of what the callback returns.
+   * @returns A promise of the result, or of the result of the callback.
    */
   catch<B = never>(onrejected?: ((reason: unknown) => B | PromiseLike<B>) | null): Promise<T | B> {
     return this.then(undefined, onrejected);
@@ -199,10 +199,10 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   }
 
   /**
-   * Has `fn` called when this is done, in a microtask, in the async context of this call, after those added before.
+   * Adds a callback, which is called in a microtask when this is done, in the async context of this call. Callbacks are
+   * called in the order in which they were added.
    *
-   * @param fn Called with this object. What it throws becomes an unhandled rejection.
-   * @throws {TypeError} If `fn` is not a function.
+   * @param fn Called with this object. If it throws, its error becomes an unhandled rejection.
    */
   addDoneCallback(fn: (self: this) => void): void {
     checkFunction("add done callback", "fn", fn);
@@ -217,10 +217,10 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   }
 
   /**
-   * Takes callbacks back, also while they are being called.
+   * Removes callbacks, also while callbacks are being called.
    *
-   * @param fn What was added.
-   * @returns How many there were that had not been called.
+   * @param fn The callback that was added.
+   * @returns The number of times that it had been added and not been called.
    */
   removeDoneCallback(fn: (self: this) => void): number {
     let count = 0;
@@ -236,8 +236,8 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   }
 
   /**
-   * Settles it. `taken` says that somebody receives a failure; otherwise it surfaces as an unhandled rejection
-   * unless somebody asks for it before the next macrotask.
+   * Settles it. If `taken` is true, an owner receives the failure. Otherwise it becomes an unhandled rejection unless some
+   * code asks for it before the next macrotask.
    *
    * @internal
    */
@@ -270,7 +270,7 @@ export abstract class Awaitable<T> implements PromiseLike<T> {
   }
 
   /**
-   * Says why waiting for it in `scope` could never end, if so.
+   * Returns why a wait for it in `scope` could never end, or `null`.
    *
    * @internal
    */

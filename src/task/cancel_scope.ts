@@ -46,8 +46,8 @@ export class BlockCall<T> extends StructuredCall<T> {
 }
 
 /**
- * The scope of a block of work: what the function of `scope`, `timeout`, `timeoutAt`, `moveOnAfter`, `shield` and
- * `Lock.run` gets to cancel the block, and to read and move its deadline.
+ * The scope of a block of work. The function of `scope`, `timeout`, `timeoutAt`, `moveOnAfter`, `shield` and `Lock.run` gets
+ * it to cancel the block, and to read and move its deadline.
  *
  * @see trio.CancelScope 0.31: cutShort is cancelled_caught there.
  * @category Cancel
@@ -76,7 +76,7 @@ export class CancelScope {
     return this.#call.deadline?.at ?? Infinity;
   }
 
-  /** How many ms are left until the deadline; zero when it has passed, `Infinity` if there is none. */
+  /** The ms left until the deadline; zero if it has passed, `Infinity` if there is none. */
   get remaining(): number {
     return this.#call.deadline?.remaining ?? Infinity;
   }
@@ -94,7 +94,7 @@ export class CancelScope {
   /**
    * Aborts the scope: its waits reject. `scope` and `moveOnAfter` then end quietly; the other calls reject with the reason.
    *
-   * @param reason What the waits reject with; a `CancelledError` by default.
+   * @param reason The reason that the waits reject with; a `CancelledError` by default.
    * @returns False if the scope has ended or was aborted before.
    */
   cancel(reason?: unknown): boolean {
@@ -105,9 +105,8 @@ export class CancelScope {
   /**
    * Moves the deadline, or sets one.
    *
-   * @param ms How many ms from now; `Infinity` for never.
+   * @param ms The number of ms from now; `Infinity` for never.
    * @throws {InvalidStateError} If the deadline has passed, or the work has ended.
-   * @throws {TypeError} If `ms` is not a number.
    * @throws {RangeError} If `ms` is NaN.
    */
   reschedule(ms: number): void {
@@ -120,7 +119,6 @@ export class CancelScope {
    *
    * @param at Epoch ms, or a `Date`.
    * @throws {InvalidStateError} If the deadline has passed, or the work has ended.
-   * @throws {TypeError} If `at` is neither a number nor a `Date`.
    * @throws {RangeError} If `at` is no valid instant.
    */
   rescheduleAt(at: number | Date): void {
@@ -128,7 +126,7 @@ export class CancelScope {
     this.#reschedule(until - Date.now(), until);
   }
 
-  /** Shows the name, the state and what is left until the deadline. */
+  /** Shows the name, the state and the time until the deadline. */
   toString(): string {
     const { label, scope, state } = this.#call;
     const { remaining, expired } = this;
@@ -152,7 +150,7 @@ export class CancelScope {
  */
 export type ScopeFunction<T> = (signal: AbortSignal, scope: CancelScope) => T | PromiseLike<T>;
 
-/** Throws what is wrong with the arguments of a block, and returns the options as `readOptions` does. */
+/** Checks the arguments of a block, and returns the options as `readOptions` does. */
 export function checkBlock<O extends StructuredOptions>(
   action: string,
   fn: unknown,

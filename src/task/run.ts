@@ -59,14 +59,14 @@ export interface RunOptions extends StructuredOptions {
 export class LeftoverError extends AggregateError {
   /** `"LeftoverError"`. */
   override readonly name = "LeftoverError";
-  /** What the main function returned. */
+  /** The result of the main function. */
   readonly result: unknown;
 
   /**
    * Makes the error of a run.
    *
    * @param errors The failures, in order of completion.
-   * @param result What the main function returned.
+   * @param result The result of the main function.
    */
   constructor(errors: readonly unknown[], result: unknown) {
     const tasks = errors.length === 1 ? "A task" : `${errors.length} tasks`;
@@ -112,7 +112,7 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
       this.end();
       return true;
     }
-    // Before main ends somebody may still await it; afterwards nobody but this call can.
+    // Before main ends, other code may still await it; afterwards only this call can.
     if (state !== "rejected" || this.#mainState === null) return false;
     this.record(outcome, false);
     return true;
@@ -124,7 +124,7 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
     return true;
   }
 
-  /** Cancels what is left behind. Not main itself: its signal may be that of a response whose body is not read yet. */
+  /** Cancels the tasks that are left. Not main itself: its signal may be that of a response whose body is not read yet. */
   #endWithMain(): void {
     if (this.#mainState === "fulfilled") {
       for (const child of this.scope.children()) if (child.task === this.#main) child.leave();
@@ -146,7 +146,7 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
     else super.childless(scope);
   }
 
-  // After the grace, main may still run; its tasks must not run on for ever.
+  // After the grace, main may still run; its tasks must not.
   protected override discard(): void {
     this.#abortTasks();
   }
@@ -181,12 +181,11 @@ class RunCall<T> extends StructuredCall<T> implements TaskOwner {
  *   of the work that it waits for. A second signal ends the process at once. The program's own signal listeners also
  *   run; they prevent neither.
  *
- * @typeParam T What `main` returns.
+ * @typeParam T The result of `main`.
  * @param main The function, called with the signal of its task.
  * @param options Its signal, name, grace, and whether to listen for signals of the system.
- * @returns What `main` returns.
+ * @returns The result of `main`.
  * @throws {LeftoverError} If `main` succeeded and a task that it left failed.
- * @throws {TypeError} If an argument is of the wrong kind.
  * @throws {StragglerError} If work still runs `grace` ms after an abort.
  *
  * @example The frame of a program
@@ -235,7 +234,7 @@ function start<T>(call: RunCall<T>, main: TaskFunction<T>, signals: boolean): Pr
     throw error;
   });
   try {
-    // A listener that is left behind would keep the first Ctrl-C from ending the program: all else is done by now.
+    // Last: a listener that stays after an error would keep the first Ctrl-C from ending the program.
     if (signals) listenForSignals(scope, () => call.stragglers());
   } catch (error) {
     tasks.end();

@@ -1,5 +1,5 @@
 /**
- * Work that a cancellation around it does not cut short.
+ * Work that an abort from outside does not cut short.
  *
  * @module
  */
@@ -23,17 +23,17 @@ function checkShield(action: string, fn: unknown, options: { timeout?: number | 
 }
 
 /**
- * Runs `fn` outside the cancellation of the scopes around it: a commit, a roll-back. The caller waits for it.
+ * Runs `fn` so that an abort of the scopes around it does not reach it, such as a commit or a roll-back. The caller waits
+ * for it.
  *
- * **Cancellation**: an abort around it reaches neither `fn` nor this call, and is seen at the next wait; `timeout`
- * does reach it.
+ * - **Cancellation**: an abort from outside reaches neither `fn` nor this call; the caller's next wait rejects. The
+ *   `timeout` does reach `fn`.
  *
  * @typeParam T What `fn` returns.
  * @param fn Called with the signal of the shielded scope, and the scope.
  * @param options Its timeout.
  * @returns What `fn` returns.
  * @throws {TimeoutError} If the timeout cut it short.
- * @throws {TypeError} If an argument is of the wrong kind.
  * @throws {RangeError} If `timeout` is NaN.
  *
  * @example A `finally` that waits
@@ -55,12 +55,12 @@ function checkShield(action: string, fn: unknown, options: { timeout?: number | 
  * assert(saved);
  * ```
  *
- * @see asyncio.shield of Python 3.14: its caller is cancelled at once and the work goes on unwatched; this one waits.
+ * @see asyncio.shield of Python 3.14: it cancels its caller at once, and nothing waits for the work; this call waits.
  * @category Cancel
  */
 export function shield<T>(fn: ScopeFunction<T>, options?: {
   /**
-   * After how many ms it is aborted all the same.
+   * The time in ms after which it is aborted nevertheless.
    *
    * @default {Infinity}
    */
@@ -73,12 +73,11 @@ export function shield<T>(fn: ScopeFunction<T>, options?: {
 }
 
 /**
- * Returns something that runs `fn` under {@linkcode shield} at the end of a block, with `await using`.
+ * Returns an object that runs `fn` in a {@linkcode shield} at the end of a block, for `await using`.
  *
  * @param fn Called once, with the signal of the shielded scope, and the scope.
  * @param options Its timeout.
- * @returns What `await using` takes.
- * @throws {TypeError} If an argument is of the wrong kind.
+ * @returns The object.
  * @throws {RangeError} If `timeout` is NaN.
  *
  * @example Remove a temporary file whatever happens
@@ -94,7 +93,7 @@ export function shield<T>(fn: ScopeFunction<T>, options?: {
  */
 export function cleanup(fn: ScopeFunction<unknown>, options?: {
   /**
-   * After how many ms it is aborted all the same.
+   * The time in ms after which it is aborted nevertheless.
    *
    * @default {Infinity}
    */

@@ -19,18 +19,18 @@ import { Awaitable, type Done } from "./awaitable.ts";
  * @category Run and start
  */
 export interface CreateTaskOptions {
-  /** Shown by diagnostics. */
+  /** The name in diagnostics. */
   name?: string | undefined;
   /**
-   * Starts the function at once, inside the call, instead of on the next microtask: then it owns what it was
-   * given before anything can cancel it.
+   * Starts the function synchronously, inside the call, instead of on the next microtask: it then owns its resources
+   * before anything can cancel it.
    *
    * @default {false}
    */
   eager?: boolean | undefined;
 }
 
-/** Throws what is wrong with the arguments, and returns the options as `readOptions` does. */
+/** Checks the arguments, and returns the options as `readOptions` does. */
 export function checkTask(fn: unknown, options: CreateTaskOptions | undefined): CreateTaskOptions | undefined {
   checkFunction("create task", "fn", fn);
   const own = readOptions("create task", options, ["name", "eager"]);
@@ -43,9 +43,9 @@ export function checkTask(fn: unknown, options: CreateTaskOptions | undefined): 
   return own;
 }
 
-/** Who hears that a task is done, and may take its failure. */
+/** The owner of a task, which is notified of its end and may take its failure. */
 export interface TaskOwner {
-  /** Returns whether it takes the failure, if it is one. Called before whoever awaits the task goes on. */
+  /** Returns whether it takes the failure, if it is one. Called before the waiters of the task resume. */
   taskDone(state: Done, outcome: unknown, task: object): boolean;
   /** Called when no code has asked for its failure by the next macrotask. Returns whether the owner takes it. */
   taskUnobserved?(error: unknown): boolean;
@@ -56,16 +56,16 @@ const READY = Promise.resolve();
 let tasks = 0;
 
 /**
- * An async function scheduled on the event loop, with a scope of its own. Made by `createTask` and
- * `TaskGroup.createTask`.
+ * An async function scheduled on the event loop, with a scope of its own. `createTask` and `TaskGroup.createTask` make it.
  *
- * **Cancellation**: `cancel` aborts the task's scope, so that its waits reject; the task is done when its
- * function has ended. A function that catches that and returns has succeeded. **Failure**: what nobody receives
- * of a task outside a group surfaces as an unhandled rejection at the next macrotask.
+ * - **Failure**: the group of the task receives it. An independent task whose failure no code has awaited or asked for
+ *   by the next macrotask aborts its `run`; outside a `run`, the failure becomes an unhandled rejection.
+ * - **Cancellation**: `cancel` aborts the task's scope, so that its waits reject; the task is done when its function has
+ *   ended. A function that catches the cancellation and returns has succeeded.
  *
- * @typeParam T What its function returns.
+ * @typeParam T The result of its function.
  *
- * @example Start, go on, and wait
+ * @example Start, continue, and wait
  * ```ts
  * import { createTask, sleep } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -78,9 +78,8 @@ let tasks = 0;
  * assertEquals(await task, "done");
  * ```
  *
- * @see asyncio.Task of Python 3.14: here a cancellation is not an exception thrown in once, but a state of the
- * task's scope; every wait in it rejects.
- *
+ * @see asyncio.Task of Python 3.14: there, a cancellation is an exception that is thrown once; here, it is a state of the
+ * task's scope, and every wait in it rejects.
  * @category Run and start
  */
 export class Task<T> extends Awaitable<T> {
@@ -101,16 +100,16 @@ export class Task<T> extends Awaitable<T> {
     this.#scope.task = this;
   }
 
-  /** The name it was given, or one with a number. */
+  /** The given name, or one with a number. */
   get name(): string {
     return this.#name ?? `Task-${this.#id}`;
   }
 
   /**
-   * Asks the task to end: aborts its scope. Before it has started, it never runs.
+   * Aborts the scope of the task. A task that has not started never runs.
    *
-   * @param reason What its waits reject with; a `CancelledError` by default.
-   * @returns False when it is done already.
+   * @param reason The reason that its waits reject with; a `CancelledError` by default.
+   * @returns False if it is done already.
    */
   cancel(reason?: unknown): boolean {
     if (this.done) return false;
@@ -140,7 +139,7 @@ export class Task<T> extends Awaitable<T> {
     try {
       if (when === "now") return runInScope(this.#scope, () => this.#run());
     } catch (error) {
-      // The async context of the platform may be in other hands: then the function has not begun.
+      // Foreign code may have replaced the platform's async context; the function has not begun then.
       return this.#fail(error);
     }
     // The reaction runs in the caller's async context; only the scope in it is replaced.
@@ -173,7 +172,7 @@ export class Task<T> extends Awaitable<T> {
     const scope = this.#scope;
     if (isCancellationOf(error, scope)) return this.#finish("cancelled", scope.reason);
     this.#fn = null;
-    // What its signal was given to may still be open, and structured calls that it did not await.
+    // Objects that were given its signal may still be open, and structured calls that it did not await.
     if (!scope.aborted) scope.abort(new CancelledError(`${this.name} was aborted by its failure`, { cause: error }));
     this.#finish("rejected", error);
   }
@@ -186,13 +185,13 @@ export class Task<T> extends Awaitable<T> {
       scope.keeper = Task.#keeper;
       return Task.#keeper.childless(scope);
     }
-    // Before the scope ends: the owner may end with its last child, and has to know of a failure by then.
+    // Before the scope ends: the owner may end with its last child, and must know of a failure by then.
     const taken = this.#owner !== null && this.#owner.taskDone(state, outcome, this);
     scope.end();
     this.settle(state, outcome, taken);
   }
 
-  // For a function that ended while structured calls it did not await, or iterators, are still open.
+  // For a function that has ended while iterators, or structured calls that it did not await, are still open.
   static readonly #keeper: ScopeKeeper = {
     aborted: () => {},
     abandoned: () => {},

@@ -1,7 +1,7 @@
 /**
- * Tasks that live and end together.
+ * Tasks that end together.
  *
- * @example It ends when both have ended
+ * @example The group ends when both tasks have ended
  * ```ts
  * import { sleep, TaskGroup } from "@weft/async";
  * import { assertEquals } from "@std/assert";
@@ -52,8 +52,7 @@ function checkGroup(options: TaskGroupOptions | undefined): TaskGroupOptions | u
 export interface TaskGroup extends Disposes<"asyncDispose"> {}
 
 /**
- * Runs tasks that live and end together: the call returns only when all of them have ended, and the first
- * failure aborts the rest.
+ * Runs tasks that end together: the call returns only when all of them have ended, and the first failure aborts the rest.
  *
  * - **Order**: tasks start on the next microtask, in the order they were created.
  * - **Failure**: the first one aborts siblings and body; the group then rejects with a {@linkcode TaskGroupError}, also
@@ -115,12 +114,11 @@ export class TaskGroup {
   /**
    * Runs `fn` in a new group, and ends when it and all tasks have ended.
    *
-   * @typeParam T What `fn` returns.
-   * @param fn Called with the group and the signal of its scope; both it and the tasks are in the scope.
-   * @param options Its signal, name and limits.
-   * @returns What `fn` returns.
+   * @typeParam T The result of `fn`.
+   * @param fn Called with the group and the signal of its scope, in which both `fn` and the tasks run.
+   * @param options Signal, name, grace, limits and deadline.
+   * @returns The result of `fn`.
    * @throws {TaskGroupError} If a task or `fn` failed.
-   * @throws {TypeError} If an argument is of the wrong kind.
    * @throws {RangeError} If a number is out of range.
    * @throws {StragglerError} If work still runs `grace` ms after an abort.
    */
@@ -139,35 +137,34 @@ export class TaskGroup {
     });
   }
 
-  /** The name it was given. */
+  /** The given name. */
   get name(): string | undefined {
     return this.#call.scope.name;
   }
 
-  /** Aborted when a task fails, when the body does, or from outside; not by `cancel`, which the body survives. */
+  /** The signal of the group: aborted if a task or the body fails, or from outside, but not by `cancel`. */
   get signal(): AbortSignal {
     return this.#call.scope.signal;
   }
 
-  /** How many tasks have not ended. */
+  /** The number of tasks that have not ended. */
   get size(): number {
     return this.#call.size;
   }
 
-  /** Whether no task can be started any more. */
+  /** Whether no further task can start. */
   get closed(): boolean {
     return this.#call.closedBy !== null;
   }
 
   /**
-   * Starts a task of this group. Its scope is the group's, its other async-local values are the caller's.
+   * Starts a task of this group. Its scope is in the group's scope; its other async-local values are those of the caller.
    *
-   * @typeParam T What `fn` returns.
+   * @typeParam T The result of `fn`.
    * @param fn The function, called with the signal of the task's own scope.
    * @param options Its name, and whether to start it at once.
-   * @returns The task. Its failure is the group's; nobody has to await it.
+   * @returns The task. The group reports its failure, so it need not be awaited.
    * @throws {InvalidStateError} If the group has ended, failed, or was aborted or cancelled; `fn` then never runs.
-   * @throws {TypeError} If an argument is of the wrong kind.
    */
   createTask<T>(fn: TaskFunction<T>, options?: CreateTaskOptions): Task<T> {
     return this.#call.create(fn, checkTask(fn, options));
@@ -176,17 +173,16 @@ export class TaskGroup {
   /**
    * Starts a task and waits until it reports that it is ready.
    *
-   * **Failure**: what it throws before that comes from this call only, and leaves the group alone.
-   * **Cancellation**: an abort of the caller before that cancels the task and waits for it.
+   * - **Failure**: a failure before the report rejects this call only, and does not affect the group.
+   * - **Cancellation**: an abort of the caller before the report cancels the task and waits for it.
    *
-   * @typeParam T What it reports.
+   * @typeParam T The reported value.
    * @param fn Called with the task's signal and the function that reports.
    * @param options Its name, and whether to start it at once.
-   * @returns What was reported, and the task.
+   * @returns The reported value, and the task.
    * @throws {InvalidStateError} If it ends without a report, or the group is closed.
-   * @throws {TypeError} If an argument is of the wrong kind.
    *
-   * @example A server that tells its port
+   * @example A server that reports its port
    * ```ts
    * import { sleepForever, TaskGroup } from "@weft/async";
    * import { assertEquals } from "@std/assert";
@@ -214,10 +210,10 @@ export class TaskGroup {
   }
 
   /**
-   * Cancels the tasks of the group. The body goes on to its end, and the group ends quietly. Doing it twice does
-   * nothing more.
+   * Cancels the tasks of the group. The body continues to its end, and the group ends quietly. A second call does
+   * nothing.
    *
-   * @param reason What the tasks' waits reject with; a `CancelledError` by default.
+   * @param reason The reason that the waits of the tasks reject with; a `CancelledError` by default.
    */
   cancel(reason?: unknown): void {
     this.#call.cancel(reason === undefined ? this.#cancelled() : reason);
@@ -228,14 +224,14 @@ export class TaskGroup {
   }
 
   /**
-   * Waits until all tasks have ended, those included that are started meanwhile. For groups made with `new`.
+   * Waits until all tasks have ended, including those that start meanwhile. For groups made with `new`.
    *
-   * **Cancellation**: an abort of the scope that the group was made in, or of one around it, aborts the tasks, waits
-   * for them, and rejects with that reason. Any other, as of a timeout around this call, ends the wait only; the end of
-   * the block then cancels the tasks.
+   * - **Cancellation**: an abort of the scope in which the group was made, or of one around it, aborts the tasks, waits
+   *   for them, and rejects with that reason. Any other abort, such as that of a timeout around this call, ends only
+   *   the wait; the end of the block then cancels the tasks.
    *
    * @throws {TaskGroupError} If a task failed.
-   * @throws {InvalidStateError} If the group was opened by `TaskGroup.run`, which joins by itself, or in one of its tasks.
+   * @throws {InvalidStateError} If the group was opened by `TaskGroup.run`, which joins it, or if one of its tasks calls this.
    * @throws {StragglerError} If tasks still run `grace` ms after an abort.
    */
   join(): Promise<void> {
@@ -243,7 +239,7 @@ export class TaskGroup {
     return asWait(scope, undefined, this.#call.join(scope));
   }
 
-  /** Shows the name and what runs. */
+  /** Shows the name and the number of tasks. */
   toString(): string {
     return `${this.#call.label} { size: ${this.size}, closed: ${this.closed} }`;
   }

@@ -9,7 +9,7 @@ import { isOf } from "../core/foreign.ts";
 import { checkFunction } from "../core/validate.ts";
 
 /**
- * What a `TaskGroup` fails with, also for one failure.
+ * The error with which a `TaskGroup` rejects if tasks or its body failed, even if there is only one failure.
  *
  * @example Find a failure by its class
  * ```ts
@@ -32,20 +32,20 @@ export class TaskGroupError extends AggregateError {
   /**
    * Makes the error of a group.
    *
-   * @param errors The failures in order of completion, the body's in its place.
-   * @param label What the group is called.
+   * @param errors The failures in order of completion, that of the body among them.
+   * @param label The name of the group in messages.
    */
   constructor(errors: readonly unknown[], label = "TaskGroup") {
     const count = errors.length === 1 ? "1 failure" : `${errors.length} failures`;
     const prefix = `${count} in ${label}: `;
     const failures = tellFailures(errors);
-    // The only failure of groups inside of each other would repeat it for each.
+    // Nested groups with one failure would repeat the prefix for each level.
     const repeats = errors.length === 1 && isOf(TaskGroupError, errors[0]) && failures.startsWith(prefix);
     super(errors, repeats ? failures : prefix + failures, { cause: errors[0] });
   }
 
   /**
-   * Finds the first failure of a class, also inside errors that are made of others.
+   * Finds the first failure of a class, also in nested aggregates.
    *
    * @typeParam E The class.
    * @param type The class.
@@ -54,7 +54,7 @@ export class TaskGroupError extends AggregateError {
    */
   find<E>(type: abstract new (...args: never[]) => E): E | undefined {
     checkFunction("find failure", "type", type);
-    // By a list, because errors may be nested deeper than the stack, and in circles.
+    // A list instead of recursion: errors may be nested deeper than the stack, and in circles.
     const left: unknown[] = [...this.errors].reverse();
     const seen = new Set<unknown>();
     while (left.length > 0) {
