@@ -14,6 +14,7 @@
  * @module
  */
 
+import { popFromHeap, pushToHeap } from "./binary_heap.ts";
 import { runOutside } from "./context.ts";
 import { inNextTurn, surface } from "./next_turn.ts";
 
@@ -92,11 +93,7 @@ export function arm(sleeper: Sleeper, ms: number): Alarm {
 
 /** Wakes `sleeper` after `ms`, as {@linkcode arm} does, but does not keep the program alive. */
 export function armUnref(sleeper: Sleeper, ms: number): Alarm {
-  const alarm = new Alarm();
-  alarm.at = Date.now() + (ms > 0 ? ms : 0);
-  startAlone(alarm, unref);
-  alarm.sleeper = sleeper;
-  return alarm;
+  return put(sleeper, Date.now() + (ms > 0 ? ms : 0), null, unref);
 }
 
 function unref(id: TimerId): void {
@@ -140,22 +137,22 @@ function epochAhead(): number {
 /** Moves the alarms that depend on the system clock, after it was set or the machine has slept. */
 function followSystem(): void {
   for (const [alarm, epochAt] of bySystem) alarm.at = epochAt - ahead;
-  heapify();
+  for (const alarm of heap.splice(0)) pushToHeap(heap, alarm, before);
   if (heap[0]!.at < timerAt) schedule();
 }
 
-function put(sleeper: Sleeper, at: number, epochAt: number | null): Alarm {
+function put(sleeper: Sleeper, at: number, epochAt: number | null, created?: (id: TimerId) => void): Alarm {
   const alarm = new Alarm();
   alarm.at = at;
-  if (isFaked()) {
-    startAlone(alarm);
+  if (created !== undefined || isFaked()) {
+    startAlone(alarm, created);
     alarm.sleeper = sleeper;
   } else {
     alarm.sleeper = sleeper;
     alarm.order = orders++;
     live++;
     if (epochAt !== null) bySystem.set(alarm, epochAt);
-    push(alarm);
+    pushToHeap(heap, alarm, before);
     // An alarm that is never due needs the timer too: it has to keep the program alive.
     if (timer === undefined || at < timerAt || (epochAt !== null && !looksSoon())) schedule();
   }
@@ -163,7 +160,7 @@ function put(sleeper: Sleeper, at: number, epochAt: number | null): Alarm {
 }
 
 /** Starts a timer for `alarm` alone. */
-function startAlone(alarm: Alarm, created: (id: TimerId) => void = () => {}): void {
+function startAlone(alarm: Alarm, created: ((id: TimerId) => void) | undefined): void {
   const { setTimeout, clearTimeout } = globalThis;
   let id: TimerId;
   const start = () => {
@@ -173,7 +170,7 @@ function startAlone(alarm: Alarm, created: (id: TimerId) => void = () => {}): vo
       alarm.sleeper = null;
       if (sleeper !== null) ring(sleeper);
     }, Math.max(0, left));
-    created(id);
+    created?.(id);
   };
   alarm.clearAlone = () => {
     try {
@@ -236,7 +233,7 @@ function onTimer(): void {
     first !== undefined && (first.sleeper === null || (first.at <= at && first.order < end));
     first = heap[0]
   ) {
-    pop();
+    popFromHeap(heap, before);
     const { sleeper } = first;
     if (sleeper === null) continue;
     retire(first);
@@ -280,49 +277,6 @@ function before(a: Alarm, b: Alarm): boolean {
   return a.at < b.at || (a.at === b.at && a.order < b.order);
 }
 
-function push(alarm: Alarm): void {
-  heap.push(alarm);
-  siftUp(heap.length - 1);
-}
-
-function pop(): void {
-  const last = heap.pop()!;
-  if (heap.length === 0) return;
-  heap[0] = last;
-  siftDown(0);
-}
-
 function sweep(): void {
-  let kept = 0;
-  for (const alarm of heap) if (alarm.sleeper !== null) heap[kept++] = alarm;
-  heap.length = kept;
-  heapify();
-}
-
-function heapify(): void {
-  for (let i = (heap.length >> 1) - 1; i >= 0; i--) siftDown(i);
-}
-
-function siftUp(index: number): void {
-  const alarm = heap[index]!;
-  while (index > 0) {
-    const up = (index - 1) >> 1;
-    if (!before(alarm, heap[up]!)) break;
-    heap[index] = heap[up]!;
-    index = up;
-  }
-  heap[index] = alarm;
-}
-
-function siftDown(index: number): void {
-  const alarm = heap[index]!;
-  const half = heap.length >> 1;
-  while (index < half) {
-    let down = 2 * index + 1;
-    if (down + 1 < heap.length && before(heap[down + 1]!, heap[down]!)) down++;
-    if (!before(heap[down]!, alarm)) break;
-    heap[index] = heap[down]!;
-    index = down;
-  }
-  heap[index] = alarm;
+  for (const alarm of heap.splice(0)) if (alarm.sleeper !== null) pushToHeap(heap, alarm, before);
 }

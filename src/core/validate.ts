@@ -27,14 +27,18 @@ function describe(value: unknown): string {
   return typeof value === "bigint" ? `${value}n` : String(value);
 }
 
+function messageOf(action: string, param: string, rule: string, value: unknown): string {
+  return `Cannot ${action}: "${param}" must be ${rule}, received ${show(value)}`;
+}
+
 /** Returns a `TypeError` with a message in the house form, which ends with `hint`. */
 export function wrongKind(action: string, param: string, rule: string, value: unknown, hint = ""): TypeError {
-  return new TypeError(`Cannot ${action}: "${param}" must be ${rule}, received ${show(value)}${hint}`);
+  return new TypeError(messageOf(action, param, rule, value) + hint);
 }
 
 /** Returns a `RangeError` with a message in the house form. */
 export function outOfRange(action: string, param: string, rule: string, value: unknown): RangeError {
-  return new RangeError(`Cannot ${action}: "${param}" must be ${rule}, received ${show(value)}`);
+  return new RangeError(messageOf(action, param, rule, value));
 }
 
 /** Throws unless `value` is a function. */

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { type Order, popFromHeap, pushToHeap } from "../core/binary_heap.ts";
+
 /** A collection of items that decides in which order they leave; `Fifo` is one too. */
 export interface Buffer<T> {
   /** The number of items. */
@@ -43,18 +45,18 @@ interface Entry<T> {
   readonly order: number;
 }
 
-/**
- * Least first: a binary heap. `compare` is foreign code and may throw, so all comparisons are made before any entry
- * moves.
- */
+/** Least first, and equal items in order of arrival. */
 export class Heap<T> implements Buffer<T> {
-  readonly #compare: (a: T, b: T) => number;
-  // Invariant: no entry sorts before its parent, which is at `parentOf` its index.
   readonly #entries: Entry<T>[] = [];
+  readonly #before: Order<Entry<T>>;
   #orders = 0;
 
+  /** @param compare Foreign code, which may throw. */
   constructor(compare: (a: T, b: T) => number) {
-    this.#compare = compare;
+    this.#before = (a, b) => {
+      const order = compare(a.item, b.item);
+      return order < 0 || (order === 0 && a.order < b.order);
+    };
   }
 
   get size(): number {
@@ -62,54 +64,14 @@ export class Heap<T> implements Buffer<T> {
   }
 
   push(item: T): void {
-    const entries = this.#entries;
-    const entry = { item, order: this.#orders++ };
-    let place = entries.length;
-    while (place > 0 && this.#before(entry, entries[parentOf(place)]!)) place = parentOf(place);
-    // The entries that it passes on its way up move down one level.
-    for (let at = entries.length; at > place; at = parentOf(at)) entries[at] = entries[parentOf(at)]!;
-    entries[place] = entry;
+    pushToHeap(this.#entries, { item, order: this.#orders++ }, this.#before);
   }
 
   shift(): T {
-    const entries = this.#entries;
-    const last = entries.at(-1)!;
-    const place = this.#placeFromTop(last, entries.length - 1);
-    entries.pop();
-    if (entries.length === 0) return last.item;
-    // The entries that it passes on its way down move up one level, and the top leaves the heap.
-    let moving = last;
-    for (let at = place;; at = parentOf(at)) {
-      const passed = entries[at]!;
-      entries[at] = moving;
-      moving = passed;
-      if (at === 0) return moving.item;
-    }
+    return popFromHeap(this.#entries, this.#before).item;
   }
 
   clear(): void {
     this.#entries.length = 0;
   }
-
-  /** The index at which `entry` belongs among the first `length` entries once the top is removed. */
-  #placeFromTop(entry: Entry<T>, length: number): number {
-    const entries = this.#entries;
-    let place = 0;
-    for (;;) {
-      let child = 2 * place + 1;
-      if (child >= length) return place;
-      if (child + 1 < length && this.#before(entries[child + 1]!, entries[child]!)) child++;
-      if (!this.#before(entries[child]!, entry)) return place;
-      place = child;
-    }
-  }
-
-  #before(a: Entry<T>, b: Entry<T>): boolean {
-    const order = this.#compare(a.item, b.item);
-    return order < 0 || (order === 0 && a.order < b.order);
-  }
-}
-
-function parentOf(index: number): number {
-  return (index - 1) >> 1;
 }
