@@ -14,6 +14,7 @@ const LAYERS: Record<string, readonly string[]> = {
   sync: ["core", "task"],
   flow: ["core", "task", "sync"],
   // Entries of their own: they may use the library, and nothing imports them.
+  patterns: ["core", "task", "compose", "time", "sync", "flow"],
   http: ["core", "task", "compose", "time", "sync", "flow"],
   workers: ["core", "task", "compose", "time", "sync", "flow"],
   observe: ["core", "task", "compose", "time", "sync", "flow"],
