@@ -22,6 +22,8 @@
  */
 
 export { retry, RetryBudget, type RetryBudgetOptions, type RetryOptions } from "./retry.ts";
+export { batch, type BatchOptions } from "./batch.ts";
+export { Broadcast, type BroadcastOptions, BroadcastOverflowError, type Subscription } from "./broadcast.ts";
 export { interval } from "./interval.ts";
 export { onCancel, untilCancelled } from "./on_cancel.ts";
 export { SingleFlight } from "./single_flight.ts";
