@@ -16,6 +16,7 @@ const LAYERS: Record<string, readonly string[]> = {
   // Entries of their own: they may use the library, and nothing imports them.
   patterns: ["core", "task", "compose", "time", "sync", "flow"],
   serve: ["core", "task", "compose", "time", "sync", "flow", "http"],
+  process: ["core", "task", "compose", "time", "sync", "flow"],
   http: ["core", "task", "compose", "time", "sync", "flow"],
   workers: ["core", "task", "compose", "time", "sync", "flow"],
   observe: ["core", "task", "compose", "time", "sync", "flow"],
@@ -23,7 +24,7 @@ const LAYERS: Record<string, readonly string[]> = {
 };
 
 /** The only places that may know that Deno exists. */
-const DENO_ALLOWED = /^src\/(core\/clock\.ts$|serve\/|workers\/)/;
+const DENO_ALLOWED = /^src\/(core\/clock\.ts$|process\/|serve\/|workers\/)/;
 
 const ROOT = new URL("../", import.meta.url);
 const CONTRACTION = /\w+n['’]t\b|\b(?:it|that|there|what|let|here|who)['’]s\b|\w+['’](?:re|ve|ll|d|m)\b/i;
