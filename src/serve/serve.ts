@@ -8,6 +8,7 @@ import { currentScope, runInScope } from "../core/ambient.ts";
 import { arm, disarm } from "../core/clock.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { orReject } from "../core/foreign.ts";
+import { inNextTurn } from "../core/next_turn.ts";
 import type { Scope } from "../core/scope.ts";
 import { type CallKind, outsideAbort } from "../core/structured_call.ts";
 import { checkCount, checkFunction, checkMs, checkSignal, readOptions } from "../core/validate.ts";
@@ -59,6 +60,39 @@ export interface ServeOptions {
 
 const REQUEST: CallKind = { name: "request" };
 
+/** A request in flight. */
+class Flight {
+  readonly #request: Request;
+  scope: CancelScope | null = null;
+  // The signal of the request while it is listened to, or if it was aborted.
+  #signal: AbortSignal | null = null;
+  #ended = false;
+
+  constructor(request: Request) {
+    this.#request = request;
+  }
+
+  readonly #abort = (): void => void this.scope!.cancel(this.#signal!.reason);
+
+  /** Cancels the request when its client leaves. */
+  watch(): void {
+    if (this.#ended) return;
+    this.#signal = this.#request.signal;
+    if (this.#signal.aborted) this.#abort();
+    else this.#signal.addEventListener("abort", this.#abort);
+  }
+
+  /** Whether the handler has ended with `error` because the client has left. */
+  isLeft(error: unknown): boolean {
+    return this.#signal !== null && isCancellationOf(error, this.#signal);
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.#signal?.removeEventListener("abort", this.#abort);
+  }
+}
+
 /** A server and its requests in flight. */
 class Server {
   readonly #handler: ServeHandler;
@@ -67,6 +101,9 @@ class Server {
   readonly #scope: Scope;
   readonly #concurrency: number;
   #active = 0;
+  // The requests that have come in this turn. Their signals are listened to in the next one: most are answered by then,
+  // and a listener would cost them more than all the rest.
+  #fresh: Flight[] = [];
 
   constructor(handler: ServeHandler, options: ServeOptions, scope: Scope) {
     this.#handler = handler;
@@ -86,32 +123,43 @@ class Server {
     const header = request.headers.get(HEADER);
     const asked = header === null ? Infinity : parseTimeout(header);
     if (asked === null) return new Response(`Malformed ${HEADER}\n`, { status: 400 });
-    const { signal } = request;
-    let own: CancelScope | null = null;
+    const flight = new Flight(request);
     this.#active++;
+    this.#watch(flight);
     try {
       const response: unknown = await runBlock(
         REQUEST,
         (_signal, scope) => {
-          own = scope;
+          flight.scope = scope;
           return this.#handler(request, info);
         },
-        { signal },
+        undefined,
         Math.min(asked, this.#options.timeout ?? Infinity),
       );
       if (response instanceof Response) return response;
       throw new TypeError("The handler must return a Response");
     } catch (error) {
-      const cut = (own as CancelScope | null)?.cutShort === true;
-      if (cut && error instanceof TimeoutError) return new Response("The deadline has passed\n", { status: 504 });
+      if (flight.scope?.cutShort === true && error instanceof TimeoutError) {
+        return new Response("The deadline has passed\n", { status: 504 });
+      }
       // The client has left, and receives nothing.
-      if (isCancellationOf(error, signal)) return new Response(null, { status: 499 });
+      if (flight.isLeft(error)) return new Response(null, { status: 499 });
       if (isCancellationOf(error, this.#scope)) return new Response("The server has stopped\n", { status: 503 });
       this.#report(error, request);
       return new Response("Internal server error\n", { status: 500 });
     } finally {
       this.#active--;
+      flight.end();
     }
+  }
+
+  #watch(flight: Flight): void {
+    if (this.#fresh.push(flight) > 1) return;
+    inNextTurn(() => {
+      const flights = this.#fresh;
+      this.#fresh = [];
+      for (const flight of flights) flight.watch();
+    });
   }
 
   #report(error: unknown, request: Request): void {
