@@ -4,7 +4,7 @@
  * @module
  */
 
-import { currentScope, runInScope } from "../core/ambient.ts";
+import { currentScope } from "../core/ambient.ts";
 import { arm, disarm } from "../core/clock.ts";
 import { isCancellationOf } from "../core/failures.ts";
 import { orReject } from "../core/foreign.ts";
@@ -112,11 +112,8 @@ class Server {
     this.#concurrency = options.concurrency ?? Infinity;
   }
 
-  readonly answer = (request: Request, info: Deno.ServeHandlerInfo): Promise<Response> => {
-    return runInScope(this.#scope, () => this.#answer(request, info));
-  };
-
-  async #answer(request: Request, info: Deno.ServeHandlerInfo): Promise<Response> {
+  // Called by the platform in an empty context.
+  readonly answer = async (request: Request, info: Deno.ServeHandlerInfo): Promise<Response> => {
     if (this.#active >= this.#concurrency) {
       return new Response("Too many requests in flight\n", { status: 503, headers: { "retry-after": "1" } });
     }
@@ -135,6 +132,8 @@ class Server {
         },
         undefined,
         Math.min(asked, this.#options.timeout ?? Infinity),
+        undefined,
+        this.#scope,
       );
       if (response instanceof Response) return response;
       throw new TypeError("The handler must return a Response");
@@ -151,7 +150,7 @@ class Server {
       this.#active--;
       flight.end();
     }
-  }
+  };
 
   #watch(flight: Flight): void {
     if (this.#fresh.push(flight) > 1) return;

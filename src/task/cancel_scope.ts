@@ -166,15 +166,15 @@ export function checkBlock<O extends StructuredOptions>(
   return checkStructured(action, options, more);
 }
 
-/** Runs `fn` in a block. The caller has checked the arguments. */
+/** Runs `fn` in a block below `outer`. The caller has checked the arguments. */
 export function runBlock<T>(
   kind: CallKind,
   fn: ScopeFunction<T>,
   options: StructuredOptions | undefined,
   ms = Infinity,
   at?: number,
+  outer = currentScope(),
 ): Promise<T> {
-  const outer = currentScope();
   if (!kind.shielded) {
     const outside = outsideAbort(outer, options?.signal);
     if (outside !== null) return cancelledPromise(outside.reason);
