@@ -202,7 +202,7 @@ class RaceCall extends StructuredCall<unknown> {
 
   override tryEnd(): void {
     if (this.pending > 0) return;
-    if (this.#winner === null && this.#failures().length > 0 && !this.scope.aborted) {
+    if (this.#winner === null && this.#errors.length > 0 && !this.scope.aborted) {
       this.abortBecauseOf(this.#failure());
     }
     const scopes = this.#scopes;
@@ -223,13 +223,9 @@ class RaceCall extends StructuredCall<unknown> {
   }
 
   #failure(): AggregateError {
-    const failures = this.#failures();
+    // Without the indices of the entries that have not failed.
+    const failures = Object.values(this.#errors);
     return this.#allFailed ??= new AggregateError(failures, `All ${failures.length} entries failed`);
-  }
-
-  #failures(): unknown[] {
-    // Skips the entries that have not failed.
-    return this.#errors.flatMap((error) => [error]);
   }
 
   protected override discard(): void {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { CancelledError } from "../errors.ts";
 import { type WaitNode, WaitQueue } from "./wait_queue.ts";
 
 interface Level<P> {
@@ -72,8 +73,8 @@ export class PriorityWaitQueue<P> {
     for (const { queue } of this.#levels.slice()) queue.failWhere(test, error);
   }
 
-  /** Fails all current waits. */
-  failAll(error: unknown): void {
-    for (const { queue } of this.#levels.slice()) queue.failAll(error);
+  /** Rejects all current waits with `reason`, a `CancelledError` by default. */
+  rejectAll(reason: unknown = new CancelledError("The waiters were rejected")): void {
+    for (const { queue } of this.#levels.slice()) queue.failAll(reason);
   }
 }

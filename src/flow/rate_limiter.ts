@@ -21,7 +21,6 @@ import {
 } from "../core/validate.ts";
 import { PriorityWaitQueue } from "../core/priority_wait_queue.ts";
 import { enqueue, refusal } from "../core/wait_queue.ts";
-import { CancelledError } from "../errors.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { runWith } from "../sync/permit.ts";
 import type { AcquireOptions } from "../sync/semaphore.ts";
@@ -200,7 +199,7 @@ export class RateLimiter {
    * @param reason What their waits reject with; a `CancelledError` by default.
    */
   rejectWaiting(reason?: unknown): void {
-    this.#queue.failAll(reason === undefined ? new CancelledError("The waiters were rejected") : reason);
+    this.#queue.rejectAll(reason);
     this.#admit();
   }
 
@@ -317,7 +316,7 @@ export class RateLimiter {
       this.#alarm = arm(this.#sleeper, at - now);
     } catch (error) {
       // A faked `setTimeout` threw, so nothing would wake the waiters any more.
-      this.#queue.failAll(error);
+      this.#queue.rejectAll(error);
     }
   }
 }

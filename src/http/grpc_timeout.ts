@@ -22,8 +22,9 @@ const TOO_LARGE = 1e8;
 /** Returns the value of the header for a finite number of ms: rounded down, so that no server works too long. */
 export function formatTimeout(ms: number): string {
   const left = Math.max(0, ms);
-  // Whole ms where these suffice: the value is easier to read.
-  for (const [unit, size] of UNITS.slice(UNITS.findIndex(([unit]) => unit === "m"))) {
+  for (const [unit, size] of UNITS) {
+    // Nothing finer than whole ms: the value is easier to read.
+    if (size < 1) continue;
     const count = Math.floor(left / size);
     if (count < TOO_LARGE) return `${count}${unit}`;
   }

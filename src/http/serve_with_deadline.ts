@@ -5,11 +5,7 @@
  */
 
 import { checkFunction, checkMs, checkOptions } from "../core/validate.ts";
-import { isCancellationOf } from "../core/failures.ts";
-import { runBlock } from "../task/cancel_scope.ts";
-import type { CallKind } from "../core/structured_call.ts";
-import { TimeoutError } from "../errors.ts";
-import { HEADER, parseTimeout } from "./grpc_timeout.ts";
+import { Flight } from "./flight.ts";
 
 /** Options of {@linkcode serveWithDeadline}. */
 export interface ServeWithDeadlineOptions {
@@ -20,8 +16,6 @@ export interface ServeWithDeadlineOptions {
    */
   max?: number | undefined;
 }
-
-const REQUEST: CallKind = { name: "request" };
 
 /**
  * Makes a handler for `Deno.serve` that runs `handler` with a deadline: the time in the header `grpc-timeout` of the
@@ -63,26 +57,11 @@ export function serveWithDeadline<A extends unknown[]>(
   const max = options?.max ?? Infinity;
   checkMs(action, "max", max, false);
   return async (request, ...args) => {
-    const header = request.headers.get(HEADER);
-    const asked = header === null ? Infinity : parseTimeout(header);
-    if (asked === null) return new Response(`Malformed ${HEADER}\n`, { status: 400 });
-    // The connection aborts its signal also after a normal end, but then this block has ended.
-    const { signal } = request;
-    let expired = (): boolean => false;
-    try {
-      return await runBlock(
-        REQUEST,
-        (_signal, scope) => {
-          expired = () => scope.expired && scope.cutShort;
-          return handler(request, ...args);
-        },
-        { signal },
-        Math.min(asked, max),
-      );
-    } catch (error) {
-      if (error instanceof TimeoutError && expired()) return new Response("The deadline has passed\n", { status: 504 });
-      if (isCancellationOf(error, signal)) return new Response(null, { status: 499 });
-      throw error;
-    }
+    if (request.signal.aborted) return new Response(null, { status: 499 });
+    const flight = new Flight(request);
+    return await flight.answer(() => {
+      flight.watch();
+      return handler(request, ...args);
+    }, max);
   };
 }

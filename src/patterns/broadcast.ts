@@ -6,6 +6,7 @@
 
 import { currentScope } from "../core/ambient.ts";
 import type { Disposes } from "../core/dispose.ts";
+import { orReject } from "../core/foreign.ts";
 import { printAsText } from "../core/inspect.ts";
 import { checkCount, checkWait, readOptions, wrongKind } from "../core/validate.ts";
 import { asWait, type WaitOptions } from "../core/wait_queue.ts";
@@ -232,12 +233,10 @@ export class Broadcast<T> {
    * @throws {InvalidStateError} If the broadcast is closed, now or during the wait.
    */
   send(value: T, options?: WaitOptions): Promise<void> {
-    try {
+    return orReject(() => {
       const signal = checkWait("send", options);
       return asWait(currentScope(), signal, this.#send(value, signal));
-    } catch (error) {
-      return Promise.reject(error);
-    }
+    });
   }
 
   async #send(value: T, signal: AbortSignal | undefined): Promise<void> {

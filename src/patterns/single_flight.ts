@@ -5,7 +5,7 @@
  */
 
 import { currentScope } from "../core/ambient.ts";
-import { cancelledPromise } from "../core/foreign.ts";
+import { cancelledPromise, orReject } from "../core/foreign.ts";
 import { printAsText } from "../core/inspect.ts";
 import type { TaskFunction } from "../core/structured_call.ts";
 import { checkFunction } from "../core/validate.ts";
@@ -70,14 +70,12 @@ export class SingleFlight<K, V> {
    * @throws The failure of the work, or the reason of the caller's abort.
    */
   run(key: K, fn: TaskFunction<V>): Promise<V> {
-    try {
+    return orReject(() => {
       checkFunction("run single flight", "fn", fn);
-    } catch (error) {
-      return Promise.reject(error);
-    }
-    const scope = currentScope();
-    if (scope.aborted) return cancelledPromise(scope.reason);
-    return asWait(scope, undefined, this.#join(key, fn));
+      const scope = currentScope();
+      if (scope.aborted) return cancelledPromise(scope.reason);
+      return asWait(scope, undefined, this.#join(key, fn));
+    });
   }
 
   async #join(key: K, fn: TaskFunction<V>): Promise<V> {

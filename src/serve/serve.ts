@@ -10,12 +10,11 @@ import { isCancellationOf } from "../core/failures.ts";
 import { orReject } from "../core/foreign.ts";
 import { inNextTurn } from "../core/next_turn.ts";
 import type { Scope } from "../core/scope.ts";
-import { type CallKind, outsideAbort } from "../core/structured_call.ts";
+import { outsideAbort } from "../core/structured_call.ts";
 import { checkCount, checkFunction, checkMs, checkSignal, readOptions } from "../core/validate.ts";
 import { asWait } from "../core/wait_queue.ts";
-import { CancelledError, TimeoutError } from "../errors.ts";
-import { HEADER, parseTimeout } from "../http/grpc_timeout.ts";
-import { type CancelScope, runBlock } from "../task/cancel_scope.ts";
+import { CancelledError } from "../errors.ts";
+import { Flight } from "../http/flight.ts";
 import { shield } from "../task/shield.ts";
 
 /** Answers a request. Called with the request, and with what `Deno.serve` knows of the connection. */
@@ -58,41 +57,6 @@ export interface ServeOptions {
   onError?: ((error: unknown, request: Request) => void) | undefined;
 }
 
-const REQUEST: CallKind = { name: "request" };
-
-/** A request in flight. */
-class Flight {
-  readonly #request: Request;
-  scope: CancelScope | null = null;
-  // The signal of the request while it is listened to, or if it was aborted.
-  #signal: AbortSignal | null = null;
-  #ended = false;
-
-  constructor(request: Request) {
-    this.#request = request;
-  }
-
-  readonly #abort = (): void => void this.scope!.cancel(this.#signal!.reason);
-
-  /** Cancels the request when its client leaves. */
-  watch(): void {
-    if (this.#ended) return;
-    this.#signal = this.#request.signal;
-    if (this.#signal.aborted) this.#abort();
-    else this.#signal.addEventListener("abort", this.#abort);
-  }
-
-  /** Whether the handler has ended with `error` because the client has left. */
-  isLeft(error: unknown): boolean {
-    return this.#signal !== null && isCancellationOf(error, this.#signal);
-  }
-
-  end(): void {
-    this.#ended = true;
-    this.#signal?.removeEventListener("abort", this.#abort);
-  }
-}
-
 /** A server and its requests in flight. */
 class Server {
   readonly #handler: ServeHandler;
@@ -117,38 +81,20 @@ class Server {
     if (this.#active >= this.#concurrency) {
       return new Response("Too many requests in flight\n", { status: 503, headers: { "retry-after": "1" } });
     }
-    const header = request.headers.get(HEADER);
-    const asked = header === null ? Infinity : parseTimeout(header);
-    if (asked === null) return new Response(`Malformed ${HEADER}\n`, { status: 400 });
     const flight = new Flight(request);
     this.#active++;
     this.#watch(flight);
     try {
-      const response: unknown = await runBlock(
-        REQUEST,
-        (_signal, scope) => {
-          flight.scope = scope;
-          return this.#handler(request, info);
-        },
-        undefined,
-        Math.min(asked, this.#options.timeout ?? Infinity),
-        undefined,
-        this.#scope,
-      );
+      const max = this.#options.timeout ?? Infinity;
+      const response: unknown = await flight.answer(() => this.#handler(request, info), max, this.#scope);
       if (response instanceof Response) return response;
       throw new TypeError("The handler must return a Response");
     } catch (error) {
-      if (flight.scope?.cutShort === true && error instanceof TimeoutError) {
-        return new Response("The deadline has passed\n", { status: 504 });
-      }
-      // The client has left, and receives nothing.
-      if (flight.isLeft(error)) return new Response(null, { status: 499 });
       if (isCancellationOf(error, this.#scope)) return new Response("The server has stopped\n", { status: 503 });
       this.#report(error, request);
       return new Response("Internal server error\n", { status: 500 });
     } finally {
       this.#active--;
-      flight.end();
     }
   };
 

@@ -10,7 +10,6 @@ import type { Disposes } from "../core/dispose.ts";
 import { printAsText } from "../core/inspect.ts";
 import type { CallKind } from "../core/structured_call.ts";
 import { checkCount, checkFunction, checkOptions, checkPriority, checkWait } from "../core/validate.ts";
-import { CancelledError } from "../errors.ts";
 import type { WaitOptions } from "../core/wait_queue.ts";
 import { type Permit, runWith } from "./permit.ts";
 import { SemaphoreCore } from "./semaphore_core.ts";
@@ -177,7 +176,7 @@ export class Semaphore {
    * @param reason What their waits reject with; a `CancelledError` by default.
    */
   rejectWaiting(reason?: unknown): void {
-    this.#core.queue.failAll(reason === undefined ? new CancelledError("The waiters were rejected") : reason);
+    this.#core.queue.rejectAll(reason);
   }
 
   /**
