@@ -12,6 +12,7 @@ import { outsideAbort } from "../core/structured_call.ts";
 import { checkFlag, checkFunction, checkMs, checkSignal, readOptions, wrongKind } from "../core/validate.ts";
 import { asWait } from "../core/wait_queue.ts";
 import { shield } from "../task/shield.ts";
+import { sleep } from "../time/sleep.ts";
 
 /** Options of {@linkcode exec}. */
 export interface ExecOptions {
@@ -96,13 +97,19 @@ export class ExecError extends Error {
 const GRACE = 5000;
 /** The lines of error output that a message shows, and that are kept with `onLine`. */
 const LAST_LINES = 20;
+/** The signal that only asks whether there is a process. */
+const PROBE = 0 as never as Deno.Signal;
 const hasGroups = Deno.build.os !== "windows";
+
+/** The time, in ms, between two looks at a group whose program has ended. */
+const LOOK = 5;
 
 /** A process and, where the system has process groups, all processes that it has started. */
 class Tree {
   readonly #child: Deno.ChildProcess;
   readonly #grace: number;
   #alarm: Alarm | null = null;
+  #killed = false;
 
   constructor(child: Deno.ChildProcess, grace: number) {
     this.#child = child;
@@ -113,20 +120,30 @@ class Tree {
   readonly stop = (): void => {
     if (this.#alarm !== null) return;
     this.#kill("SIGTERM");
-    this.#alarm = arm({ ring: () => this.#kill("SIGKILL") }, this.#grace);
+    const ring = () => {
+      this.#killed = true;
+      this.#kill("SIGKILL");
+    };
+    this.#alarm = arm({ ring }, this.#grace);
   };
 
-  /** All have ended. */
-  ended(): void {
+  /**
+   * Waits for the processes that have sent their output elsewhere: neither the status nor the output of the program tells
+   * of their end. A process that has ended counts until the system's first process has taken note of it.
+   */
+  async ended(): Promise<void> {
+    while (hasGroups && !this.#killed && this.#kill(PROBE)) await sleep(LOOK);
     if (this.#alarm !== null) disarm(this.#alarm);
   }
 
-  #kill(signal: Deno.Signal): void {
+  /** Whether there was a process to send it to. */
+  #kill(signal: Deno.Signal): boolean {
     try {
       if (hasGroups) Deno.kill(-this.#child.pid, signal);
       else this.#child.kill(signal);
+      return true;
     } catch {
-      // They have ended.
+      return false;
     }
   }
 }
@@ -179,8 +196,8 @@ async function start(command: string | URL, options: ExecOptions, outer: Scope):
     try {
       return await finish(child, tree, options);
     } finally {
+      await tree.ended();
       for (const signal of signals) signal.removeEventListener("abort", tree.stop);
-      tree.ended();
     }
   });
   const outside = outsideAbort(outer, signal);

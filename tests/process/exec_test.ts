@@ -92,8 +92,34 @@ test("exec() sends SIGKILL to what ignores SIGTERM, after the grace", async () =
 });
 
 test("exec() ends what the program has left running", async () => {
-  const { stdout } = await sh("sleep 300 & echo $!");
+  const { stdout } = await sh("sleep 300 & echo $!", { grace: 20 });
   assertEquals(await runs(Number(stdout)), false);
+});
+
+test("exec() sends SIGKILL to a process that ignores SIGTERM and has sent its output elsewhere", async () => {
+  // The shell has set the trap before it starts the process.
+  const away = "trap '' TERM; (sleep 300; sleep 300) >/dev/null 2>&1 & echo $!";
+  const { stdout } = await sh(away, { grace: 20 });
+  assertEquals(await runs(Number(stdout)), false);
+  const pids: number[] = [];
+  const reason = new Error("enough");
+  await scope(async (_signal, self) => {
+    const onLine = (line: string) => {
+      pids.push(Number(line));
+      self.cancel(reason);
+    };
+    assertStrictEquals(await assertRejects(() => sh(`${away}; trap - TERM; wait`, { grace: 20, onLine })), reason);
+  });
+  assertEquals(await Promise.all(pids.map(runs)), [false]);
+});
+
+test("exec() lets a process that has sent its output elsewhere clean up within the grace", async () => {
+  const file = await Deno.makeTempFile();
+  const tidy =
+    `(trap 'sleep 0.05; echo tidy >${file}; exit' TERM; echo up >${file}; while :; do sleep 0.01; done) >/dev/null 2>&1 &`;
+  await sh(`${tidy} until grep -q up ${file}; do :; done`, { grace: 1000 });
+  assertEquals(await Deno.readTextFile(file), "tidy\n");
+  await Deno.remove(file);
 });
 
 test("exec() whose onLine throws ends the program and rejects with that error", async () => {
