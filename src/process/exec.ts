@@ -138,13 +138,19 @@ class Tree {
 
   /** Whether there was a process to send it to. */
   #kill(signal: Deno.Signal): boolean {
-    try {
-      if (hasGroups) Deno.kill(-this.#child.pid, signal);
-      else this.#child.kill(signal);
-      return true;
-    } catch {
-      return false;
-    }
+    return hasGroups && succeeds(() => Deno.kill(-this.#child.pid, signal)) ||
+      // With `--allow-run=program`, Deno lets a program end its child, but no group.
+      succeeds(() => this.#child.kill(signal));
+  }
+}
+
+/** Whether `fn` returns. */
+function succeeds(fn: () => void): boolean {
+  try {
+    fn();
+    return true;
+  } catch {
+    return false;
   }
 }
 
@@ -152,7 +158,8 @@ class Tree {
  * Runs a program to its end, and ends it, with all processes that it has started, if the call is cancelled.
  *
  * The program has a process group of its own, so Ctrl-C in a terminal reaches it through this call only. Processes that it
- * leaves running when it ends are ended too.
+ * leaves running when it ends are ended too. On Windows, and with `--allow-run=program` instead of `--allow-run`, only the
+ * program itself is ended.
  *
  * - **Failure**: rejects with an {@linkcode ExecError} if the status is not 0, and if `onLine` throws, with its error once
  *   the processes have ended.

@@ -122,6 +122,23 @@ test("exec() lets a process that has sent its output elsewhere clean up within t
   await Deno.remove(file);
 });
 
+Deno.test(
+  "exec() ends the program if it may run that program only",
+  { ignore, permissions: { run: ["sh"] } },
+  async () => {
+    const lines: string[] = [];
+    const reason = new Error("enough");
+    await scope(async (_signal, self) => {
+      const onLine = (line: string) => {
+        lines.push(line);
+        self.cancel(reason);
+      };
+      assertStrictEquals(await assertRejects(() => sh("echo up; sleep 0.2; echo late", { onLine })), reason);
+    });
+    assertEquals(lines, ["up"]);
+  },
+);
+
 test("exec() whose onLine throws ends the program and rejects with that error", async () => {
   const failure = new Error("of onLine");
   const pids: number[] = [];
