@@ -109,7 +109,6 @@ class Tree {
   readonly #child: Deno.ChildProcess;
   readonly #grace: number;
   #alarm: Alarm | null = null;
-  #killed = false;
 
   constructor(child: Deno.ChildProcess, grace: number) {
     this.#child = child;
@@ -120,20 +119,17 @@ class Tree {
   readonly stop = (): void => {
     if (this.#alarm !== null) return;
     this.#kill("SIGTERM");
-    const ring = () => {
-      this.#killed = true;
-      this.#kill("SIGKILL");
-    };
-    this.#alarm = arm({ ring }, this.#grace);
+    this.#alarm = arm({ ring: () => this.#kill("SIGKILL") }, this.#grace);
   };
 
   /**
-   * Waits for the processes that have sent their output elsewhere: neither the status nor the output of the program tells
-   * of their end. A process that has ended counts until the system's first process has taken note of it.
+   * After `stop`, waits until all have ended, or have got SIGKILL. A look at the group is needed for the processes that
+   * have sent their output elsewhere. It also finds a process that has ended, until its parent has read its status.
    */
   async ended(): Promise<void> {
-    while (hasGroups && !this.#killed && this.#kill(PROBE)) await sleep(LOOK);
-    if (this.#alarm !== null) disarm(this.#alarm);
+    const alarm = this.#alarm!;
+    while (hasGroups && alarm.armed && this.#kill(PROBE)) await sleep(LOOK);
+    disarm(alarm);
   }
 
   /** Whether there was a process to send it to. */
