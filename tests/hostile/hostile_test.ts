@@ -40,9 +40,12 @@ function combining<O extends object>(foreign: Foreign, options?: O) {
   return foreign.options({ name: "call", onDiscard, ...options });
 }
 
-/** Reads up to a count of results. An abort ends the reader before the work, whose failures are then for nobody. */
+/**
+ * Reads up to a count of results. A reader that an abort ends, or that leaves early, does not receive the failures
+ * which come after: they are for nobody.
+ */
 async function read(foreign: Foreign, results: AsyncIterable<unknown>, count = Infinity): Promise<void> {
-  foreign.surfaces = foreign.course.endsWith("is aborted");
+  foreign.surfaces = count < Infinity || foreign.course.endsWith("is aborted");
   for await (const _ of results) if (--count === 0) break;
 }
 
