@@ -14,7 +14,7 @@ const COVERAGE = "coverage";
 type Step = [name: string, ...commands: string[][]];
 
 /** They measure what a million operations leave on the heap. Counting lines for coverage doubles their time, for nothing. */
-const HEAP = ["tests/core/heap_test.ts", "tests/hard_cases_test.ts"];
+const HEAP = ["tests/core/heap_test.ts", "tests/patterns/heap_test.ts", "tests/hard_cases_test.ts"];
 /** They take minutes in full; `deno task test` runs a short form of them. */
 const FULL = ["tests/hostile", "tests/scale"];
 /** The tests take longest; all the rest runs beside them. */
@@ -60,7 +60,7 @@ async function run([name, ...commands]: Step): Promise<void> {
   let output = "";
   let ok = true;
   for (const command of commands) {
-    const result = await deno(command);
+    const result = await deno(command, name === "full" ? { FULL: "1" } : {});
     output += decoder.decode(result.stdout) + decoder.decode(result.stderr);
     ok &&= result.success;
   }
@@ -82,12 +82,12 @@ async function run([name, ...commands]: Step): Promise<void> {
  * at its exit, after all work is done. Findings end it with 1, so any other
  * code is such a crash, and tells nothing: it runs again. Nothing else does.
  */
-async function deno(command: string[]): Promise<Deno.CommandOutput> {
+async function deno(command: string[], env: Record<string, string>): Promise<Deno.CommandOutput> {
   for (let tries = 1;; tries++) {
     const result = await new Deno.Command(Deno.execPath(), {
       args: withStd(command, flags),
       cwd: ROOT,
-      env: { NO_COLOR: "1", FULL: "1" },
+      env: { NO_COLOR: "1", ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",

@@ -53,7 +53,7 @@ export interface StreamPlan<I, R> {
   readonly concurrency: number;
   /** Whether an item takes no place, because its work runs already. */
   free?(item: I): boolean;
-  /** The number of items that may be in flight or wait to be read. */
+  /** The number of items that may be in flight or wait to be read; 0: as many as there are readers that wait. */
   readonly bound: number;
   readonly ordered: boolean;
 }
@@ -161,8 +161,13 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     if (slot?.state === "ready") {
       return Promise.resolve(this.#take());
     }
-    if (this.#outcome === null) return enqueue(this.#readers, null, scope);
-    return this.#takeOutcome();
+    if (this.#outcome !== null) return this.#takeOutcome();
+    const wait = enqueue<IteratorResult<R, undefined>, null>(this.#readers, null, scope);
+    if (this.#plan.bound === 0) {
+      this.#heldBack = false;
+      this.#pumpSoon();
+    }
+    return wait;
   }
 
   /** Ends the stream early, and waits until none of its work runs. */
@@ -220,7 +225,7 @@ export class ResultStream<I, R> extends StructuredCall<void> implements SourceRe
     // The first items start together, and so do many that start in one turn.
     const together = this.#placed < concurrency || concurrency - this.#inFlight >= MANY;
     while (this.#source.ready && this.#inFlight < concurrency) {
-      this.#heldBack = this.#taken >= bound;
+      this.#heldBack = this.#taken >= (bound || this.#readers.size);
       if (this.#heldBack) return;
       const ended = this.#ended;
       this.#source.pull();

@@ -1,5 +1,5 @@
 /**
- * The iterator that `map` and `asCompleted` return.
+ * The iterator that `map`, `asCompleted` and the like return.
  *
  * @module
  */
@@ -19,17 +19,20 @@ export type { Disposes };
  */
 export interface Results<R> extends Disposes<"asyncDispose"> {}
 
+/** Where the results come from. */
+export type ResultSource<R> = Pick<ResultStream<never, R>, "next" | "stop" | "takeFailure">;
+
 /**
  * The results of `map` or `asCompleted`. Read them with `for await`, or with `next` and `await using`.
  *
  * @category Combine
  */
 export class Results<R> implements AsyncIterableIterator<R, undefined, unknown> {
-  readonly #stream: ResultStream<never, R>;
+  readonly #stream: ResultSource<R>;
 
   /** @internal Use `map` or `asCompleted`. */
   constructor(stream: object) {
-    this.#stream = stream as ResultStream<never, R>;
+    this.#stream = stream as ResultSource<R>;
   }
 
   /**

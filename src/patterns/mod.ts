@@ -24,10 +24,13 @@
 export { retry, RetryBudget, type RetryBudgetOptions, type RetryOptions } from "./retry.ts";
 export { batch, type BatchOptions } from "./batch.ts";
 export { Broadcast, type BroadcastOptions, BroadcastOverflowError, type Subscription } from "./broadcast.ts";
+export { debounce } from "./debounce.ts";
 export { interval } from "./interval.ts";
 export { onCancel, untilCancelled } from "./on_cancel.ts";
 export { SingleFlight } from "./single_flight.ts";
 export { KeyedLock } from "./keyed_lock.ts";
+export { Latest } from "./latest.ts";
+export type { Results } from "../compose/results.ts";
 export type { CancelScope, Disposes, ScopeFunction } from "../task/shield.ts";
 export type { TaskFunction } from "../task/create_task.ts";
 export type { WaitOptions } from "../time/sleep.ts";

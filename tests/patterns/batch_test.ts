@@ -1,8 +1,8 @@
-import { isCancellation, moveOnAfter, Queue, scope } from "@weft/async";
+import { isCancellation, moveOnAfter, Queue, scope, sleep, sleepForever } from "@weft/async";
 import { batch } from "@weft/async/patterns";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { FakeTime } from "@std/testing/time";
-import { settle } from "../support.ts";
+import { settle, unhandledIn } from "../support.ts";
 
 async function all<T>(source: AsyncIterable<T>): Promise<T[]> {
   const list: T[] = [];
@@ -87,6 +87,99 @@ Deno.test("batch() closes its source with break", async () => {
     break;
   }
   assert(closed);
+});
+
+Deno.test("batch() with break takes no item that it does not yield", async () => {
+  const queue = new Queue<number>();
+  for (const n of [1, 2, 3, 4, 5]) queue.tryPut(n);
+  for await (const items of batch(queue, { size: 2, ms: 60_000 })) {
+    assertEquals(items, [1, 2]);
+    await settle();
+    break;
+  }
+  assertEquals(queue.size, 3);
+});
+
+Deno.test("batch() with break cancels a source that is still waiting", async () => {
+  const log: string[] = [];
+  const source = (async function* () {
+    try {
+      yield 1;
+      await sleepForever();
+    } finally {
+      log.push("source closed");
+    }
+  })();
+  for await (const items of batch(source, { size: 2, ms: 0 })) {
+    log.push(`items ${items}`);
+    break;
+  }
+  assertEquals(log, ["items 1", "source closed"]);
+});
+
+Deno.test("batch() that ends its reads by their time does not cancel the source", async () => {
+  const batches = batch(
+    (async function* () {
+      yield 1;
+      await sleep(5);
+      yield 2;
+    })(),
+    { size: 2, ms: 0 },
+  );
+  assertEquals(await moveOnAfter(60_000, () => batches.next()), { value: [1], done: false });
+  assertEquals(await moveOnAfter(0, () => batches.next()), undefined);
+  assertEquals(await batches.next(), { value: [2], done: false });
+  assertEquals(await batches.next(), { value: undefined, done: true });
+});
+
+Deno.test("batch() ends with the scope in which it was called", async () => {
+  const log: string[] = [];
+  const batches = await scope(async () => {
+    const batches = batch(
+      (async function* () {
+        try {
+          yield 1;
+          await sleepForever();
+        } finally {
+          log.push("source closed");
+        }
+      })(),
+      { size: 1 },
+    );
+    await batches.next();
+    batches.next().catch((error) => log.push(error.name));
+    return batches;
+  });
+  await settle();
+  assertEquals(log.sort(), ["AbortError", "source closed"]);
+  assertEquals(await batches!.next(), { value: undefined, done: true });
+});
+
+Deno.test("batch() left with await using throws a failure that nobody has received", async () => {
+  const failure = new Error("no luck");
+  const thrown = await assertRejects(async () => {
+    await using batches = batch(
+      (function* () {
+        yield 1;
+        throw failure;
+      })(),
+      { size: 5 },
+    );
+    await batches.next();
+  });
+  assertStrictEquals(thrown, failure);
+});
+
+Deno.test("batch() left with break lets a failure surface that nobody has received", async () => {
+  const failure = new Error("no luck");
+  const surfaced = await unhandledIn(async () => {
+    const source = (function* () {
+      yield 1;
+      throw failure;
+    })();
+    for await (const _ of batch(source, { size: 5 })) break;
+  });
+  assertEquals(surfaced, [failure]);
 });
 
 Deno.test("batch() refuses bad input", () => {
