@@ -1,0 +1,78 @@
+/**
+ * How does an API over PostgreSQL stay up under load, and end without losing a request?
+ *
+ * ```sh
+ * deno run --allow-net=127.0.0.1 --allow-env=DATABASE_URL,PORT --ignore-env examples/service.ts
+ * curl -X PUT --data "Buy milk" http://127.0.0.1:8000/notes/1
+ * curl http://127.0.0.1:8000/notes/1
+ * curl http://127.0.0.1:8000/statistics
+ * ```
+ *
+ * You will see where it listens. Where no database runs, you will see how to start one. Ctrl-C or SIGTERM stops it: it
+ * accepts nothing more, answers what it has accepted, closes its connections, and ends with status 0.
+ *
+ * `service/notes.ts` has the API, `service/database.ts` the pool, the retries and the cancellation of queries. The driver
+ * asks for many environment variables; `--ignore-env` hides all but two from it.
+ *
+ * @module
+ */
+
+import { isCancellation, run, TaskGroup } from "@weft/async";
+import { interval, onCancel, retry } from "@weft/async/patterns";
+import { serve } from "@weft/async/serve";
+import { Database, NoDatabaseError } from "./service/database.ts";
+import { answer, Notes } from "./service/notes.ts";
+
+const HOST = "127.0.0.1";
+const PORT = Number(Deno.env.get("PORT") ?? 8000);
+const DATABASE_URL = Deno.env.get("DATABASE_URL") ?? `postgres://postgres@${HOST}:5433/postgres`;
+
+const CONNECTIONS = 10;
+/** Requests in flight. More would wait for a connection longer than their clients do: they are answered with 503. */
+const CONCURRENCY = 100;
+/** In ms: how long a request may take, how long the end may take, and how often old notes are deleted. */
+const [TIMEOUT, GRACE, SWEEP] = [5_000, 10_000, 500];
+
+async function main(): Promise<void> {
+  await using database = new Database(DATABASE_URL, CONNECTIONS);
+  const notes = new Notes(database);
+  await notes.prepare();
+  using _stopping = onCancel(() => console.log("Stopping: answers what is in flight"));
+  await TaskGroup.run(async (group) => {
+    group.createTask(() => keepAlive("The sweep", () => sweep(notes)));
+    await serve(answer(notes), {
+      hostname: HOST,
+      port: PORT,
+      concurrency: CONCURRENCY,
+      timeout: TIMEOUT,
+      grace: GRACE,
+      onListen: ({ hostname, port }) => console.log(`Listening on http://${hostname}:${port}`),
+    });
+  });
+}
+
+async function sweep(notes: Notes): Promise<void> {
+  for await (const _tick of interval(SWEEP)) await notes.sweep();
+}
+
+/** Supervises a background task: reports its failure, and starts it again after a while. */
+function keepAlive(name: string, task: () => Promise<void>): Promise<void> {
+  const retryIf = (error: unknown) => {
+    console.error(`${name} failed, and starts again:`, error);
+    return true;
+  };
+  return retry(task, { attempts: Infinity, backoff: 500, retryIf });
+}
+
+await run(async () => {
+  try {
+    await main();
+  } catch (error) {
+    if (error instanceof NoDatabaseError) {
+      console.error(error.message);
+      Deno.exitCode = 1;
+    } else if (!isCancellation(error)) throw error;
+  }
+  // After a signal, `run` would end the program by that signal, as shells expect. For a service an orderly end is success.
+  Deno.exit();
+});
