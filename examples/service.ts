@@ -2,7 +2,7 @@
  * How does an API over PostgreSQL stay up under load, and end without losing a request?
  *
  * ```sh
- * deno run --allow-net=127.0.0.1 --allow-env=DATABASE_URL,PORT --ignore-env examples/service.ts
+ * deno run --unstable-no-legacy-abort --allow-net=127.0.0.1 --allow-env=DATABASE_URL,PORT --ignore-env examples/service.ts
  * curl -X PUT --data "Buy milk" http://127.0.0.1:8000/notes/1
  * curl http://127.0.0.1:8000/notes/1
  * curl http://127.0.0.1:8000/statistics
@@ -12,7 +12,8 @@
  * accepts nothing more, answers what it has accepted, closes its connections, and ends with status 0.
  *
  * `service/notes.ts` has the API, `service/database.ts` the pool, the retries and the cancellation of queries. The driver
- * asks for many environment variables; `--ignore-env` hides all but two from it.
+ * asks for many environment variables; `--ignore-env` hides all but two from it. Without `--unstable-no-legacy-abort`,
+ * Deno prints a notice about the signals of requests.
  *
  * @module
  */
@@ -61,7 +62,7 @@ function keepAlive(name: string, task: () => Promise<void>): Promise<void> {
     console.error(`${name} failed, and starts again:`, error);
     return true;
   };
-  return retry(task, { attempts: Infinity, backoff: 500, retryIf });
+  return retry(task, { attempts: Infinity, retryIf });
 }
 
 await run(async () => {
