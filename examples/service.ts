@@ -1,5 +1,5 @@
 /**
- * How does an API over PostgreSQL stay up under load, and end without losing a request?
+ * How does an API over PostgreSQL stay up, and end without losing a request?
  *
  * ```sh
  * deno run --unstable-no-legacy-abort --allow-net=127.0.0.1 --allow-env=DATABASE_URL,PORT --ignore-env examples/service.ts
