@@ -18,14 +18,14 @@
  * @module
  */
 
-import { isCancellation, run, TaskGroup } from "@weft/async";
+import { isCancellation, run, TaskGroup, TaskGroupError } from "@weft/async";
 import { interval, onCancel, retry } from "@weft/async/patterns";
 import { serve } from "@weft/async/serve";
 import { Database, NoDatabaseError } from "./service/database.ts";
 import { answer, Notes } from "./service/notes.ts";
 
 const HOST = "127.0.0.1";
-const PORT = Number(Deno.env.get("PORT") ?? 8000);
+const PORT = Deno.env.get("PORT") ?? "8000";
 const DATABASE_URL = Deno.env.get("DATABASE_URL") ?? `postgres://postgres@${HOST}:5433/postgres`;
 
 const CONNECTIONS = 10;
@@ -35,6 +35,10 @@ const CONCURRENCY = 100;
 const [TIMEOUT, GRACE, SWEEP] = [5_000, 10_000, 500];
 
 async function main(): Promise<void> {
+  if (!/^\d+$/.test(PORT) || Number(PORT) > 65_535) throw new UsageError(`PORT must be a port, received "${PORT}"`);
+  if (!/^postgres(ql)?:/.test(DATABASE_URL) || !URL.canParse(DATABASE_URL)) {
+    throw new UsageError("DATABASE_URL must be postgres://user:password@host:port/name");
+  }
   await using database = new Database(DATABASE_URL, CONNECTIONS);
   const notes = new Notes(database);
   await notes.prepare();
@@ -43,7 +47,7 @@ async function main(): Promise<void> {
     group.createTask(() => keepAlive("The sweep", () => sweep(notes)));
     await serve(answer(notes), {
       hostname: HOST,
-      port: PORT,
+      port: Number(PORT),
       concurrency: CONCURRENCY,
       timeout: TIMEOUT,
       grace: GRACE,
@@ -65,14 +69,25 @@ function keepAlive(name: string, task: () => Promise<void>): Promise<void> {
   return retry(task, { attempts: Infinity, retryIf });
 }
 
+class UsageError extends Error {}
+
+/** What to tell about an error that whoever starts the program can mend. */
+function explain(error: unknown): string | undefined {
+  if (error instanceof UsageError || error instanceof NoDatabaseError) return error.message;
+  const inUse = error instanceof TaskGroupError && error.find(Deno.errors.AddrInUse) !== undefined;
+  return inUse ? `Port ${PORT} is in use: set PORT to another one` : undefined;
+}
+
 await run(async () => {
   try {
     await main();
   } catch (error) {
-    if (error instanceof NoDatabaseError) {
-      console.error(error.message);
+    const line = explain(error);
+    if (line === undefined && !isCancellation(error)) throw error;
+    if (line !== undefined) {
+      console.error(line);
       Deno.exitCode = 1;
-    } else if (!isCancellation(error)) throw error;
+    }
   }
   // After a signal, `run` would end the program by that signal, as shells expect. For a service an orderly end is success.
   Deno.exit();

@@ -14,8 +14,8 @@ const databaseUrl = `postgres://postgres@127.0.0.1:${databasePort}/postgres`;
 if (!installed) console.log("No PostgreSQL is installed: the tests of examples/service.ts that need one are skipped");
 const ignore = !installed;
 
-function start(url = databaseUrl): Program {
-  const env = { DATABASE_URL: url, PORT: "0" };
+function start(url = databaseUrl, port = "0"): Program {
+  const env = { DATABASE_URL: url, PORT: port };
   return new Program(EXAMPLE, { flags: ["--no-prompt", ...flags ?? []], env });
 }
 
@@ -106,6 +106,16 @@ Deno.test("service says how to start a database where none runs, and exits with 
   assertMatch(stderr, /initdb .*\n.*pg_ctl start .*\n[^]*set DATABASE_URL=/);
 });
 
+Deno.test("service says which of its settings is wrong, and exits with 1", async () => {
+  const ends = await Promise.all(
+    [start(databaseUrl, "http"), start("mysql://127.0.0.1")].map((program) => program.end()),
+  );
+  assertEquals(ends.map(({ code, stdout, stderr }) => [code, stdout, stderr]), [
+    [1, "", 'PORT must be a port, received "http"\n'],
+    [1, "", "DATABASE_URL must be postgres://user:password@host:port/name\n"],
+  ]);
+});
+
 Deno.test({ name: "service stores and returns notes, and refuses bad input", ignore }, async () => {
   await using service = await Service.start();
   const long = "x".repeat(10_001);
@@ -121,6 +131,9 @@ Deno.test({ name: "service stores and returns notes, and refuses bad input", ign
     (await service.ask("/notes/a%20b")).status,
     JSON.parse((await service.ask("/statistics")).text).notes,
   ];
+  const { port } = new URL(service.url);
+  const second = await start(databaseUrl, port).end();
+  assertEquals([second.code, second.stderr], [1, `Port ${port} is in use: set PORT to another one\n`]);
   assertEquals(statuses, [204, 204, "second text", 404, 413, 400, 413, 405, 404, 1]);
   const { code, stderr } = await service.stop();
   assertEquals([code, stderr], [0, ""]);
