@@ -22,20 +22,26 @@ export function freePort(): number {
   return listener.addr.port;
 }
 
-/** A server that ends with the test, even if the test is killed: it is stopped when its input ends. */
+/** A server that ends with the test, even if the test is killed: it stops when its input ends. */
 export class Server {
   readonly #child: Deno.ChildProcess;
-  readonly #folder: string;
 
-  private constructor(child: Deno.ChildProcess, folder: string) {
+  private constructor(child: Deno.ChildProcess) {
     this.#child = child;
-    this.#folder = folder;
   }
 
   /** Runs the commands that start it, and at its end the one that stops it. They write to a temporary folder. */
   static async start(starting: readonly string[], stopping: string): Promise<Server> {
     const folder = await Deno.makeTempDir();
-    const shell = ["sh", "-ec", [...starting, "echo started", "cat >/dev/null", stopping].join("\n")];
+    const script = [
+      "trap '' PIPE",
+      `end() { ${stopping.replace(/#.*/, "")}; cd /; rm -rf "$TMPDIR"; }`,
+      "trap 'end >/dev/null 2>&1' EXIT",
+      ...starting,
+      "echo started",
+      "cat >/dev/null",
+    ];
+    const shell = ["sh", "-ec", script.join("\n")];
     if (Deno.uid() === 0) {
       const { success } = await new Deno.Command("chown", { args: [USER, folder] }).output();
       if (!success) throw new Error(`Cannot give ${folder} to ${USER}`);
@@ -49,13 +55,15 @@ export class Server {
       stdin: "piped",
       stdout: "piped",
       stderr: "piped",
+      // A signal to the group of the test must not end the shell before it has stopped the server.
+      detached: true,
     }).spawn();
     let output = "";
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
       output += text;
       if (output.endsWith("started\n")) break;
     }
-    const server = new Server(child, folder);
+    const server = new Server(child);
     if (output.endsWith("started\n")) return server;
     output += await new Response(child.stderr).text();
     await server.stop();
@@ -63,10 +71,9 @@ export class Server {
   }
 
   async stop(): Promise<void> {
-    await this.#child.stdin.close();
+    await this.#child.stdin.close().catch(() => {});
     await this.#child.status;
     await this.#child.stderr.cancel().catch(() => {});
-    await Deno.remove(this.#folder, { recursive: true });
   }
 }
 
