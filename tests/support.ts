@@ -178,17 +178,22 @@ export class Program {
   readonly #stdout: Lines;
   readonly #stderr: Lines;
 
-  /** Starts the module at `url`, in the folder `cwd` or here. */
+  /** Starts the module at `url`, in the folder `cwd` or here, with `env` besides the environment of the test. */
   constructor(
     url: URL,
-    { args = [], flags = ["-A"], cwd }: { args?: string[]; flags?: string[]; cwd?: string } = {},
+    { args = [], flags = ["-A"], cwd, env = {} }: {
+      args?: string[];
+      flags?: string[];
+      cwd?: string;
+      env?: Record<string, string>;
+    } = {},
   ) {
     const config = fileURLToPath(new URL("../deno.json", import.meta.url));
     this.#child = new Deno.Command(Deno.execPath(), {
       args: ["run", "--quiet", "--config", config, ...flags, url.href, ...args],
       ...(cwd === undefined ? {} : { cwd }),
       stdin: "null",
-      env: { NO_COLOR: "1" },
+      env: { NO_COLOR: "1", ...env },
       stdout: "piped",
       stderr: "piped",
     }).spawn();

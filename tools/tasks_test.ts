@@ -68,7 +68,12 @@ Deno.test("example.ts lists the numbered programs in order, then the others, and
   const names = list!.split("\n").map((line) => line.slice(0, line.indexOf("  ", 4)));
   const numbers = names.map((name) => name.slice(0, 2)).filter((number) => number !== "  ");
   assertEquals(numbers, numbers.map((_, i) => String(i + 1).padStart(2, "0")));
-  assertEquals(names.slice(numbers.length), ["    connection_pool", "    polite_client", "    walk_to_kv"]);
+  assertEquals(names.slice(numbers.length), [
+    "    connection_pool",
+    "    polite_client",
+    "    service",
+    "    walk_to_kv",
+  ]);
   assertEquals(names[12], "13  gather");
 });
 
