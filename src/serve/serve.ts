@@ -11,11 +11,21 @@ import { orReject } from "../core/foreign.ts";
 import { inNextTurn } from "../core/next_turn.ts";
 import type { Scope } from "../core/scope.ts";
 import { outsideAbort } from "../core/structured_call.ts";
-import { checkCount, checkFunction, checkMs, checkSignal, readOptions } from "../core/validate.ts";
+import {
+  checkCount,
+  checkFunction,
+  checkMs,
+  checkSignal,
+  outOfRange,
+  readOptions,
+  wrongKind,
+} from "../core/validate.ts";
 import { asWait } from "../core/wait_queue.ts";
 import { CancelledError } from "../errors.ts";
 import { Flight } from "../http/flight.ts";
 import { shield } from "../task/shield.ts";
+
+const MAX_PORT = 65_535;
 
 /** Answers a request. Called with the request, and with what `Deno.serve` knows of the connection. */
 export type ServeHandler = (request: Request, info: Deno.ServeHandlerInfo) => Response | Promise<Response>;
@@ -128,6 +138,12 @@ class Server {
  * - **Failure**: a handler that throws answers with status 500, and ends nothing. A server that cannot listen rejects.
  * - **Cancellation**: rejects with the reason once the last request has ended.
  *
+ * A task that a handler makes with `createTask` belongs to the `run` around the server, and ends that if it fails. Give
+ * such work a `TaskGroup` with `onError` around `serve`.
+ *
+ * Deno 2.9 prints a notice about the signals of requests, once, unless it is started with `--unstable-no-legacy-abort`.
+ * `serve` works with that flag and without.
+ *
  * @param handler Called for each request, in the scope of that request.
  * @param options Address, limits, deadlines and signal.
  * @throws {RangeError} If a number is out of range.
@@ -216,6 +232,13 @@ function check(handler: unknown, options: ServeOptions | undefined): ServeOption
     "onError",
   ]) ?? {};
   checkSignal(action, own.signal);
+  if (own.hostname !== undefined && typeof own.hostname !== "string") {
+    throw wrongKind(action, "hostname", "a string", own.hostname);
+  }
+  if (own.port !== undefined) {
+    checkCount(action, "port", own.port, 0, false);
+    if (own.port > MAX_PORT) throw outOfRange(action, "port", `at most ${MAX_PORT}`, own.port);
+  }
   if (own.grace !== undefined) checkMs(action, "grace", own.grace, false);
   if (own.timeout !== undefined) checkMs(action, "timeout", own.timeout, false);
   if (own.concurrency !== undefined) checkCount(action, "concurrency", own.concurrency, 1, true);

@@ -190,6 +190,9 @@ Deno.test("serve() that cannot listen rejects, and refuses bad input before it l
     [{ concurrency: 0 }, '"concurrency" must be a whole number of at least 1'],
     [{ onError: 5 }, '"onError" must be a function'],
     [{ onListen: 5 }, '"onListen" must be a function'],
+    [{ hostname: 5 }, '"hostname" must be a string'],
+    [{ port: NaN }, '"port" must be a whole number of at least 0'],
+    [{ port: 65_536 }, '"port" must be at most 65535'],
     [{ signal: {} }, '"signal" must be an AbortSignal'],
   ];
   for (const [options, message] of bad) {
