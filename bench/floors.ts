@@ -48,7 +48,6 @@ export async function resolvedAwaits({ length }: Load): Promise<void> {
   for (let i = 0; i < length; i++) await resolved;
 }
 
-/** One `using` for each, of something that is awaited and has nothing to dispose of. */
 /** So many turns of the event loop. */
 export async function turns({ length }: Load): Promise<void> {
   for (let i = 0; i < length; i++) await new Promise<void>((resolve) => setImmediate(resolve));
@@ -64,6 +63,7 @@ export async function steps({ length }: Load, afterEach: () => unknown = () => p
   return sum;
 }
 
+/** One `using` for each, of something that is awaited and has nothing to dispose of. */
 export async function emptyUsings({ length }: Load): Promise<void> {
   const resolved = Promise.resolve({ [Symbol.dispose]() {} });
   for (let i = 0; i < length; i++) {
@@ -189,4 +189,90 @@ export function timeoutForEach(load: Load): Promise<number[]> {
 export function timers({ length }: Load): void {
   const timers = Array.from({ length }, () => setTimeout(() => {}, 10_000));
   timers.forEach((timer) => clearTimeout(timer));
+}
+
+/** A sleep of 1 ms for each, by a timer of its own. */
+export function timerForEach({ length }: Load): Promise<number> {
+  const sleep = () => new Promise<void>((resolve) => setTimeout(resolve, 1));
+  return Promise.all(Array.from({ length }, sleep)).then((all) => all.length);
+}
+
+/** A sleeper for each, by a timer and a listener; all are cancelled. */
+export async function cancelledTimers({ length }: Load): Promise<number> {
+  const controller = new AbortController();
+  const { signal } = controller;
+  const sleep = () =>
+    new Promise<void>((resolve, reject) => {
+      const cancel = () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      };
+      const timer = setTimeout(() => {
+        signal.removeEventListener("abort", cancel);
+        resolve();
+      }, 60_000);
+      signal.addEventListener("abort", cancel, { once: true });
+    });
+  const all = Promise.allSettled(Array.from({ length }, sleep));
+  controller.abort();
+  return (await all).filter(({ status }) => status === "rejected").length;
+}
+
+/** All at once, each called again if it fails. */
+export function retried(load: Load, attempts: number): Promise<number[]> {
+  return Promise.all(load.map(async (work) => {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await work(signal);
+      } catch (error) {
+        if (attempt === attempts) throw error;
+      }
+    }
+  }));
+}
+
+/** The results in the order in which they come: an array, and a promise to be woken by. */
+export async function* asTheyCome(load: Load): AsyncGenerator<number> {
+  const ready: number[] = [];
+  let wake = () => {};
+  let failure: { error: unknown } | null = null;
+  for (const work of load) {
+    work(signal).then((value) => ready.push(value), (error) => failure ??= { error }).then(() => wake());
+  }
+  for (let count = 0; count < load.length; count++) {
+    while (ready.length <= count && failure === null) await new Promise<void>((resolve) => wake = resolve);
+    if (failure !== null) throw (failure as { error: unknown }).error;
+    yield ready[count]!;
+  }
+}
+
+/** A bounded buffer for any number of senders and receivers: two arrays of those that wait. */
+export class Mailbox<T> {
+  readonly #capacity: number;
+  readonly #items: T[] = [];
+  readonly #getters: ((item: T) => void)[] = [];
+  readonly #putters: { item: T; resolve: () => void }[] = [];
+
+  constructor(capacity: number) {
+    this.#capacity = capacity;
+  }
+
+  put(item: T): Promise<void> {
+    const getter = this.#getters.shift();
+    if (getter !== undefined) getter(item);
+    else if (this.#items.length < this.#capacity) this.#items.push(item);
+    else return new Promise((resolve) => this.#putters.push({ item, resolve }));
+    return Promise.resolve();
+  }
+
+  get(): Promise<T> {
+    if (this.#items.length === 0) return new Promise((resolve) => this.#getters.push(resolve));
+    const item = this.#items.shift()!;
+    const putter = this.#putters.shift();
+    if (putter !== undefined) {
+      this.#items.push(putter.item);
+      putter.resolve();
+    }
+    return Promise.resolve(item);
+  }
 }

@@ -32,8 +32,17 @@ export const CLOCKS = {
   },
 } satisfies Record<string, Clock>;
 
-const WARM_UPS = 2;
-const SAMPLE_MS = 20;
+/** How much is done in a round. */
+export interface Effort {
+  /** How many rounds do not count. */
+  readonly warmUps: number;
+  /** A sample is the mean of as many runs as fit into so many ms. */
+  readonly sampleMs: number;
+}
+
+export const THOROUGH: Effort = { warmUps: 2, sampleMs: 20 };
+/** To see that everything runs. */
+export const QUICK: Effort = { warmUps: 0, sampleMs: 0 };
 
 const work: Work = async () => {
   await null;
@@ -41,21 +50,26 @@ const work: Work = async () => {
 };
 
 /** Runs all sides in `rounds` rounds, and returns the ms that each took in each round, by one of the {@linkcode CLOCKS}. */
-export async function measure(sides: readonly Side[], rounds: number, clock: Clock): Promise<Map<Side, number[]>> {
+export async function measure(
+  sides: readonly Side[],
+  rounds: number,
+  clock: Clock,
+  { warmUps, sampleMs }: Effort = THOROUGH,
+): Promise<Map<Side, number[]>> {
   const times = new Map(sides.map((side) => [side, [] as number[]]));
   const loads = new Map(sides.map(({ n }) => [n, Array.from({ length: n }, () => work)]));
-  for (let round = -WARM_UPS; round < rounds; round++) {
+  for (let round = -warmUps; round < rounds; round++) {
     for (const side of shuffled(sides)) {
       if (side.rounds !== undefined && (round < 0 || round >= side.rounds)) continue;
-      const ms = await sample(side, loads.get(side.n)!, clock);
+      const ms = await sample(side, loads.get(side.n)!, clock, sampleMs);
       if (round >= 0) times.get(side)!.push(ms);
     }
   }
   return times;
 }
 
-/** The mean of as many runs as fit into {@linkcode SAMPLE_MS}. */
-async function sample(side: Side, load: Load, clock: Clock): Promise<number> {
+/** The mean of as many runs as fit into `atLeast` ms. */
+async function sample(side: Side, load: Load, clock: Clock, atLeast: number): Promise<number> {
   // The first one pays for the garbage of the side before, the others for their own.
   if (side.rounds === undefined) await timed(side, load, clock);
   let ms = 0;
@@ -63,7 +77,7 @@ async function sample(side: Side, load: Load, clock: Clock): Promise<number> {
   do {
     ms += await timed(side, load, clock);
     runs++;
-  } while (ms < SAMPLE_MS);
+  } while (ms < atLeast);
   return ms / runs;
 }
 

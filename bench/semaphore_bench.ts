@@ -1,98 +1,72 @@
 /**
- * Limits and mutual exclusion: when a permit is free, and when many wait for it.
+ * Many callers that wait for ten permits.
  *
- * async-mutex is what one would pick instead; p-limit is a limit of functions only. Neither takes a signal, so that a
- * caller who gives up stays in their queue.
+ * Only those of `weft` and Effect can be cancelled while they wait: the others stay in line.
  *
  * @module
  */
 
 import { Semaphore } from "@weft/async";
+import { Fifo, type Load } from "./floors.ts";
+import { Effect, EffectSemaphore, MutexSemaphore, pLimit, PQueue, Sema, toolkit } from "./peers.ts";
+import { theme } from "./theme.ts";
 
-import { Fifo } from "./floors.ts";
-import { Mutex, MutexSemaphore, pLimit } from "./others.ts";
+const PERMITS = 10;
 
-async function work(): Promise<void> {
-  await null;
+/** All callers at once: each acquires, works, and releases. */
+export function through(load: Load, acquire: () => Promise<unknown>, release: () => void): Promise<number[]> {
+  return Promise.all(load.map(async (work) => {
+    await acquire();
+    try {
+      return await work();
+    } finally {
+      release();
+    }
+  }));
 }
 
-const free = { group: "one permit, which is free" };
-
-const semaphore = new Semaphore(1);
-
-Deno.bench("Semaphore.acquire + release", { ...free, baseline: true }, async () => {
-  const permit = await semaphore.acquire();
-  permit.release();
+export default theme({
+  name: "semaphore",
+  title: "a caller of a semaphore of 10",
+  floor: "array by hand",
+  limit: PERMITS,
+  contenders: {
+    "array by hand": (load) => {
+      const fifo = new Fifo(PERMITS);
+      return through(load, () => fifo.acquire(), () => fifo.release());
+    },
+    "weft Semaphore": (load) => {
+      const semaphore = new Semaphore(PERMITS);
+      return through(load, () => semaphore.acquire(), () => semaphore.release());
+    },
+    "async-mutex": (load) => {
+      const semaphore = new MutexSemaphore(PERMITS);
+      return through(load, () => semaphore.acquire(), () => semaphore.release());
+    },
+    "async-sema": (load) => {
+      const sema = new Sema(PERMITS, { capacity: load.length });
+      return through(load, () => sema.acquire(), () => sema.release());
+    },
+    "es-toolkit": (load) => {
+      const semaphore = new toolkit.Semaphore(PERMITS);
+      return through(load, () => semaphore.acquire(), () => semaphore.release());
+    },
+    "p-limit": (load) => {
+      const limit = pLimit(PERMITS);
+      return Promise.all(load.map((work) => limit(() => work())));
+    },
+    "p-queue": (load) => new PQueue({ concurrency: PERMITS }).addAll(load.map((work) => () => work())),
+    Effect: (load) => {
+      const semaphore = EffectSemaphore.makeUnsafe(PERMITS);
+      return Effect.runPromise(Effect.all(
+        load.map((work) => semaphore.withPermits(1)(Effect.promise(() => work()))),
+        { concurrency: "unbounded" },
+      ));
+    },
+  },
+  cannot: {
+    "p-map": "runs lists only",
+    "@std/async": "has no semaphore",
+    Effection: "has no semaphore",
+  },
 });
-
-Deno.bench("Semaphore.acquire, using", free, async () => {
-  using _permit = await semaphore.acquire();
-});
-
-const mutexSemaphore = new MutexSemaphore(1);
-
-Deno.bench("Semaphore.acquire of async-mutex", free, async () => {
-  const [, release] = await mutexSemaphore.acquire();
-  release();
-});
-
-const mutex = new Mutex();
-
-Deno.bench("Mutex.acquire of async-mutex", free, async () => {
-  const release = await mutex.acquire();
-  release();
-});
-
-const call = { group: "a function under one permit, which is free" };
-
-Deno.bench("Semaphore.run", { ...call, baseline: true }, async () => {
-  await semaphore.run(work);
-});
-
-Deno.bench("Mutex.runExclusive of async-mutex", call, async () => {
-  await mutex.runExclusive(work);
-});
-
-const limit = pLimit(1);
-
-Deno.bench("p-limit", call, async () => {
-  await limit(work);
-});
-
-for (const permits of [1, 10]) {
-  const group = `1,000 callers, ${permits} at a time`;
-  const callers = Array.from({ length: 1000 }, () => work);
-
-  Deno.bench("Semaphore.acquire + release", { group, baseline: true }, async () => {
-    const semaphore = new Semaphore(permits);
-    await Promise.all(callers.map(async (work) => {
-      const permit = await semaphore.acquire();
-      await work();
-      permit.release();
-    }));
-  });
-
-  Deno.bench("Semaphore.run", { group }, async () => {
-    const semaphore = new Semaphore(permits);
-    await Promise.all(callers.map((work) => semaphore.run(work)));
-  });
-
-  Deno.bench("Semaphore.runExclusive of async-mutex", { group }, async () => {
-    const semaphore = new MutexSemaphore(permits);
-    await Promise.all(callers.map((work) => semaphore.runExclusive(work)));
-  });
-
-  Deno.bench("p-limit", { group }, async () => {
-    const limit = pLimit(permits);
-    await Promise.all(callers.map((work) => limit(work)));
-  });
-
-  Deno.bench("a FIFO by hand", { group }, async () => {
-    const fifo = new Fifo(permits);
-    await Promise.all(callers.map(async (work) => {
-      await fifo.acquire();
-      await work();
-      fifo.release();
-    }));
-  });
-}

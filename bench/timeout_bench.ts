@@ -1,71 +1,37 @@
 /**
- * Deadlines that do not pass, and sleeps.
+ * Many functions at once, each with a deadline that does not pass.
  *
- * `deadline` of @std/async bounds the wait for a promise, so `waitFor` is its like; `timeout` also aborts the function
- * and waits for it. A shared signal is the rule, not the exception: that of a request or of a program's end.
+ * `weft` and Effect cancel the function when it does, and wait for its end. The others only stop waiting.
  *
  * @module
  */
 
-import { sleep, timeout, waitFor } from "@weft/async";
-import { deadline } from "@std/async/deadline";
-import { delay } from "@std/async/delay";
-import { retry } from "@std/async/retry";
+import { timeout } from "@weft/async";
+import { callsInContext, timeoutForEach } from "./floors.ts";
+import { deadline, Effect, toolkit } from "./peers.ts";
+import { theme } from "./theme.ts";
 
-import { withTimeout } from "./floors.ts";
+const MS = 10_000;
 
-const MS = 1000;
-const calls = Array.from({ length: 100 });
-
-async function work(): Promise<number> {
-  await null;
-  return 1;
-}
-
-const deadlines = { group: "100 functions at once, each with a deadline" };
-
-Deno.bench("timeout", { ...deadlines, baseline: true }, async () => {
-  await Promise.all(calls.map(() => timeout(MS, work)));
+export default theme({
+  name: "timeout",
+  title: "a function with a deadline",
+  floor: "setTimeout and AbortController by hand",
+  contenders: {
+    "setTimeout and AbortController by hand": timeoutForEach,
+    "AsyncLocalStorage.run by hand": callsInContext,
+    "weft timeout": (load) => Promise.all(load.map((work) => timeout(MS, work))),
+    Effect: (load) =>
+      Effect.runPromise(
+        Effect.all(load.map((work) => Effect.timeout(Effect.promise(() => work()), MS)), { concurrency: "unbounded" }),
+      ),
+    "es-toolkit": (load) => Promise.all(load.map((work) => toolkit.withTimeout(() => work(), MS))),
+    "@std/async": (load) => Promise.all(load.map((work) => deadline(work(), MS))),
+  },
+  cannot: {
+    Effection: "has no deadline of its own",
+    "p-limit": "has no deadline",
+    "p-map": "has no deadline",
+    "async-mutex": "has a deadline for waiting only",
+  },
 });
-
-Deno.bench("setTimeout + AbortController by hand", deadlines, async () => {
-  await Promise.all(calls.map(() => withTimeout(MS, work)));
-});
-
-Deno.bench("AbortSignal.timeout, passed only", deadlines, async () => {
-  await Promise.all(calls.map(() => (AbortSignal.timeout(MS), work())));
-});
-
-const promises = { group: "100 promises at once, each waited for so long only" };
-
-Deno.bench("waitFor", { ...promises, baseline: true }, async () => {
-  await Promise.all(calls.map(() => waitFor(work(), { timeout: MS })));
-});
-
-Deno.bench("deadline of @std/async", promises, async () => {
-  await Promise.all(calls.map(() => deadline(work(), MS)));
-});
-
-const attempts = { group: "100 functions at once, tried again if they fail (they do not)" };
-
-Deno.bench("retry of @std/async around timeout", { ...attempts, baseline: true }, async () => {
-  await Promise.all(calls.map(() => retry(() => timeout(MS, work))));
-});
-
-Deno.bench("retry of @std/async around deadline", attempts, async () => {
-  await Promise.all(calls.map(() => retry(() => deadline(work(), MS))));
-});
-
-// Of 1 ms each, and a timer is late: what counts is the difference.
-for (const length of [1000, 10_000]) {
-  const group = `${length.toLocaleString("en")} sleeps that share a signal`;
-  const { signal } = new AbortController();
-
-  Deno.bench("sleep", { group, baseline: true }, async () => {
-    await Promise.all(Array.from({ length }, () => sleep(1, { signal })));
-  });
-
-  Deno.bench("delay of @std/async", { group }, async () => {
-    await Promise.all(Array.from({ length }, () => delay(1, { signal })));
-  });
-}
