@@ -18,13 +18,14 @@ import { parseArgs } from "@std/cli/parse-args";
 
 import { CASES, N, type Ratio } from "./cases.ts";
 import { withTimeout } from "./floors.ts";
-import { CLOCKS, measure, quantile, type Side, witness } from "./measure.ts";
+import { CLOCKS, measure, quantile, QUICK, type Side, THOROUGH, witness } from "./measure.ts";
 
-const HELP = `Usage: deno task ratios [case…] [--rounds <n>] [--wall] [--check]
+const HELP = `Usage: deno task ratios [case…] [--rounds <n>] [--wall] [--quick] [--check]
 
 Cases: ${Object.keys(CASES).join(", ")}; all of them by default
   --rounds <n>  how many rounds to take the median of (default: 15)
   --wall        count the time that passes, not that of the processors in all threads
+  --quick       one round without warming up, to see that everything runs
   --check       exit with 1 if a ratio is over its target
   --help        show this`;
 
@@ -32,13 +33,14 @@ interface Options {
   readonly names: readonly string[];
   readonly rounds: number;
   readonly check: boolean;
+  readonly quick: boolean;
   readonly clock: keyof typeof CLOCKS;
 }
 
 function parse(args: string[]): Options {
   const unknown: string[] = [];
   const flags = parseArgs(args, {
-    boolean: ["check", "wall", "help"],
+    boolean: ["check", "wall", "quick", "help"],
     string: ["rounds"],
     default: { rounds: "15" },
     unknown: (name, key) => key === undefined || (unknown.push(name), false),
@@ -51,7 +53,7 @@ function parse(args: string[]): Options {
   const names = flags._.map(String);
   const stranger = names.find((name) => !Object.hasOwn(CASES, name));
   if (stranger !== undefined) refuse(`Unknown case ${JSON.stringify(stranger)}: try ${Object.keys(CASES).join(", ")}`);
-  const rounds = Number(flags.rounds);
+  const rounds = flags.quick ? 1 : Number(flags.rounds);
   if (!Number.isInteger(rounds) || rounds < 1) {
     refuse(`--rounds must be a whole number of at least 1, received ${JSON.stringify(flags.rounds)}`);
   }
@@ -59,6 +61,7 @@ function parse(args: string[]): Options {
     names: names.length > 0 ? names : Object.keys(CASES),
     rounds,
     check: flags.check,
+    quick: flags.quick,
     clock: flags.wall ? "wall" : "cpu",
   };
 }
@@ -109,7 +112,7 @@ function print({ ours, floor, target }: Ratio, times: ReadonlyMap<Side, readonly
   return over;
 }
 
-const { names, rounds, check, clock } = parse(Deno.args);
+const { names, rounds, check, quick, clock } = parse(Deno.args);
 const ratios = names.flatMap((name) => CASES[name]!);
 await checkFloors(ratios);
 const { deno, v8 } = Deno.version;
@@ -120,7 +123,7 @@ console.log(
     `${clock === "cpu" ? "processor time" : "time that passes"}\n`,
 );
 const sides = new Set(ratios.flatMap(({ ours, floor }) => [floor, ours]));
-const times = await measure([...sides], rounds, CLOCKS[clock]);
+const times = await measure([...sides], rounds, CLOCKS[clock], quick ? QUICK : THOROUGH);
 let over = 0;
 console.log(`${"ratio".padStart(112)}     quartiles target`);
 for (const name of names) {

@@ -22,6 +22,9 @@ export function freePort(): number {
   return listener.addr.port;
 }
 
+/** What the script of a server prints when the server runs. pg_ctl prints words of its own. */
+const READY = "ready for the tests\n";
+
 /** A server that ends with the test, even if the test is killed: it stops when its input ends. */
 export class Server {
   readonly #child: Deno.ChildProcess;
@@ -38,7 +41,7 @@ export class Server {
       `end() { ${stopping.replace(/#.*/, "")}; cd /; rm -rf "$TMPDIR"; }`,
       "trap 'end >/dev/null 2>&1' EXIT",
       ...starting,
-      "echo started",
+      `echo ${READY.trimEnd()}`,
       "cat >/dev/null",
     ];
     const shell = ["sh", "-ec", script.join("\n")];
@@ -61,10 +64,10 @@ export class Server {
     let output = "";
     for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
       output += text;
-      if (output.endsWith("started\n")) break;
+      if (output.endsWith(READY)) break;
     }
     const server = new Server(child);
-    if (output.endsWith("started\n")) return server;
+    if (output.endsWith(READY)) return server;
     output += await new Response(child.stderr).text();
     await server.stop();
     throw new Error(`PostgreSQL does not start: ${output}`);
