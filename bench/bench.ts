@@ -26,7 +26,7 @@ const HELP = `Usage: deno task bench [theme…] [--rounds <n>] [--growth] [--wal
   --quick        a few operations in one round, to see that everything runs
   --help         show this`;
 
-const [N, QUICK_N] = [1000, 10];
+const N = 1000;
 const GROWTH = [1, 10, 100];
 const GROWTH_ROUNDS = 3;
 /** A contender that needs longer for one run is not tried with more operations, in ms. */
@@ -65,7 +65,6 @@ if (flags.help) {
 const rounds = flags.quick ? 1 : Number(flags.rounds);
 if (!Number.isInteger(rounds) || rounds < 1) refuse(`--rounds must be a whole number of at least 1: ${flags.rounds}`);
 const clock = flags.wall ? "wall" : "cpu";
-const n = flags.quick ? QUICK_N : N;
 const effort = flags.quick ? QUICK : THOROUGH;
 
 function refuse(message: string): never {
@@ -104,7 +103,7 @@ async function check(theme: Theme, side: Side): Promise<void> {
 const ns = (side: Side, ms: number) => ms * 1e6 / side.n;
 
 async function run(theme: Theme): Promise<Result[]> {
-  const sides = Object.entries(theme.contenders).map(([label, run]): Side => ({ label, n, run }));
+  const sides = Object.entries(theme.contenders).map(([label, run]): Side => ({ label, n: N, run }));
   for (const side of sides) await check(theme, side);
   const times = await measure(sides, rounds, CLOCKS[clock], effort);
   const grown = flags.growth ? await growth(sides) : null;
@@ -130,9 +129,9 @@ async function growth(sides: readonly Side[]): Promise<Map<Side, { n: number; ns
   const grown = new Map(sides.map((side) => [side, [] as { n: number; ns: number | null }[]]));
   let left = sides;
   for (const factor of GROWTH) {
-    const larger = new Map(left.map((side) => [{ ...side, n: n * factor }, side]));
+    const larger = new Map(left.map((side) => [{ ...side, n: N * factor }, side]));
     const times = await measure([...larger.keys()], Math.min(rounds, GROWTH_ROUNDS), CLOCKS[clock], effort);
-    for (const side of sides) if (!left.includes(side)) grown.get(side)!.push({ n: n * factor, ns: null });
+    for (const side of sides) if (!left.includes(side)) grown.get(side)!.push({ n: N * factor, ns: null });
     left = [...larger].filter(([side, original]) => {
       const ms = quantile(times.get(side)!, 0.5);
       grown.get(original)!.push({ n: side.n, ns: ns(side, ms) });
@@ -168,13 +167,13 @@ const { deno, v8 } = Deno.version;
 const machine = { deno, v8, target: Deno.build.target, cores: navigator.hardwareConcurrency };
 console.log(
   `Deno ${deno}, V8 ${v8}, ${machine.target}, ${machine.cores} cores; for one of ${
-    n.toLocaleString("en")
+    N.toLocaleString("en")
   } operations at ` +
     `once, median and quartiles of ${rounds} interleaved rounds, ${
       clock === "cpu" ? "processor time" : "time that passes"
     }`,
 );
-const done: Results = { machine, clock, n, rounds, themes: [] };
+const done: Results = { machine, clock, n: N, rounds, themes: [] };
 for (const theme of await themes()) {
   const results = await run(theme);
   print(theme, results);

@@ -25,7 +25,7 @@ const HELP = `Usage: deno task ratios [case…] [--rounds <n>] [--wall] [--quick
 Cases: ${Object.keys(CASES).join(", ")}; all of them by default
   --rounds <n>  how many rounds to take the median of (default: 15)
   --wall        count the time that passes, not that of the processors in all threads
-  --quick       one round without warming up, to see that everything runs
+  --quick       a few operations in one round, to see that everything runs
   --check       exit with 1 if a ratio is over its target
   --help        show this`;
 

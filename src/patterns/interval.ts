@@ -29,8 +29,8 @@ export type { WaitOptions };
  * import { interval } from "@weft/async/patterns";
  *
  * for await (const tick of interval(5)) {
- *   console.log(tick); // 1, 2, 3
- *   if (tick === 3) break;
+ *   console.log(tick); // 1, 2, 3, unless the program was busy
+ *   if (tick >= 3) break;
  * }
  * ```
  *

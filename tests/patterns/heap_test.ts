@@ -2,11 +2,7 @@
 
 import { sleepForever } from "@weft/async";
 import { batch, interval, KeyedLock, Latest, onCancel, retry, SingleFlight } from "@weft/async/patterns";
-import { aborted, cancelled, MILLION, oneByOne, test as heapTest, together } from "../heap.ts";
-
-// A tenth of them unless the tests run in full.
-const COUNT = Deno.env.get("FULL") === undefined ? MILLION / 10 : MILLION;
-const test = (name: string, run: (count: number) => Promise<void>) => heapTest(name, run, COUNT);
+import { aborted, cancelled, oneByOne, test, together } from "../heap.ts";
 
 // Most of the time would go into stack traces.
 Error.stackTraceLimit = 0;

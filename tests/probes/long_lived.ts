@@ -1,9 +1,9 @@
 /**
- * Waits a million times, in all ways there are, for one promise and one future that never settle, on one signal that
+ * Waits many times, by default a million, in all ways there are, for one promise and one future that never settle, on one signal that
  * never aborts, and prints how many bytes each way has left on the heap.
  *
  * ```sh
- * deno run --v8-flags=--expose-gc tests/probes/long_lived.ts
+ * deno run --v8-flags=--expose-gc tests/probes/long_lived.ts [count]
  * ```
  *
  * @module
@@ -23,7 +23,7 @@ import {
   waitFor,
 } from "@weft/async";
 
-const MILLION = 1_000_000;
+const COUNT = Number(Deno.args[0] ?? 1_000_000);
 const PARTS = 3;
 
 // Most of the time would go into stack traces.
@@ -91,7 +91,7 @@ async function repeat(way: () => PromiseLike<unknown>, times: number): Promise<v
   for (let i = 0; i < times; i++) await way();
 }
 
-const share = Math.ceil(MILLION / Object.keys(ways).length);
+const share = Math.ceil(COUNT / Object.keys(ways).length);
 
 // Until all code is compiled, and all caches are full.
 for (const way of Object.values(ways)) await repeat(way, share / 4);
