@@ -22,6 +22,10 @@ export class AbortLink extends Link {
     this.target = target;
   }
 
+  get signal(): AbortSignal {
+    return this.#hub.signal;
+  }
+
   /** Removes the target. A second call does nothing. */
   detach(): void {
     if (this.next === this) return;
@@ -31,13 +35,13 @@ export class AbortLink extends Link {
 }
 
 class AbortHub {
-  readonly #signal: AbortSignal;
+  readonly signal: AbortSignal;
   // Invariant: the ring is not empty ⇔ the listener is on the signal ⇔ the hub is in `hubs`. Keeping a hub in the weak
   // map for each of many short-lived signals would cost four times as much garbage collection as everything else.
   readonly #anchor = new Link();
 
   constructor(signal: AbortSignal) {
-    this.#signal = signal;
+    this.signal = signal;
   }
 
   // The platform calls a listener in the context of the code that aborts, so the listener keeps no scope alive.
@@ -52,7 +56,7 @@ class AbortHub {
       else waits.push(link.target);
     }
     this.removed();
-    abortAll(scopes, reasonOf(this.#signal), waits);
+    abortAll(scopes, reasonOf(this.signal), waits);
   };
 
   /** Adds `target`. If it throws, it has changed nothing. */
@@ -62,9 +66,9 @@ class AbortHub {
     // Before the foreign call, which may abort immediately.
     link.insertBefore(this.#anchor);
     if (!first) return link;
-    hubs.set(this.#signal, this);
+    hubs.set(this.signal, this);
     try {
-      this.#signal.addEventListener("abort", this.#listener);
+      this.signal.addEventListener("abort", this.#listener);
     } catch (error) {
       link.detach();
       throw error;
@@ -74,9 +78,9 @@ class AbortHub {
 
   removed(): void {
     if (this.#anchor.next !== this.#anchor) return;
-    hubs.delete(this.#signal);
+    hubs.delete(this.signal);
     try {
-      this.#signal.removeEventListener("abort", this.#listener);
+      this.signal.removeEventListener("abort", this.#listener);
     } catch {
       // The listener stays on the signal, and finds an empty ring.
     }

@@ -46,7 +46,7 @@ export const STEPWISE: Told<unknown> = {
 };
 
 /** Returned by {@linkcode End.now} if the call has to wait. */
-export const LATER: unique symbol = Symbol("later");
+export const LATER: unique symbol = /* @__PURE__ */ Symbol("later");
 
 /** The payload of a waiting sender. */
 interface Offer<T> {

@@ -99,8 +99,10 @@ export class SemaphoreCore {
   }
 
   #admit(): void {
-    for (let node = this.queue.head(); node !== null; node = this.queue.head()) {
-      if (this.used + node.payload > this.capacity) return;
+    // The least weight is 1, so a look at the head is vain as long as no permit is free.
+    while (this.used < this.capacity) {
+      const node = this.queue.head();
+      if (node === null || this.used + node.payload > this.capacity) return;
       node.claim.grant(this.#take(node.payload));
     }
   }

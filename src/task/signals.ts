@@ -129,7 +129,7 @@ class SignalHub {
 }
 
 /** The key under which all copies of the package find the hub: with two hubs, one signal would count as two. */
-const KEY = Symbol.for("@weft/async/signals@1");
+const KEY = /* @__PURE__ */ Symbol.for("@weft/async/signals@1");
 
 function hub(): SignalHub | undefined {
   const { process } = globalThis as unknown as { process?: Partial<ProcessLike> };

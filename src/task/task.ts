@@ -51,7 +51,7 @@ export interface TaskOwner {
   taskUnobserved?(error: unknown): boolean;
 }
 
-const READY = Promise.resolve();
+const READY = /* @__PURE__ */ Promise.resolve();
 
 let tasks = 0;
 

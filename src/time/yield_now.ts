@@ -19,8 +19,8 @@ const TURNS_PER_MS = 8;
 const MOST_TURNS = 64;
 
 // The waits that have yielded. Invariant: not empty ⇒ a wake-up is scheduled, and never more than one.
-const yielded = new WaitQueue<null>();
-const DONE = Promise.resolve();
+const yielded = /* @__PURE__ */ new WaitQueue<null>();
+const DONE = /* @__PURE__ */ Promise.resolve();
 let scheduled = false;
 let turnsLeft = 0;
 let lastYield = 0;
