@@ -49,7 +49,7 @@ export interface Results {
   readonly clock: keyof typeof CLOCKS;
   readonly n: number;
   readonly rounds: number;
-  readonly themes: readonly (Pick<Theme, "name" | "title" | "floor" | "cannot"> & { results: Result[] })[];
+  readonly themes: readonly (Pick<Theme, "name" | "title" | "floor" | "lacks" | "cannot"> & { results: Result[] })[];
 }
 
 const flags = parseArgs(Deno.args, {
@@ -87,6 +87,12 @@ async function themes(): Promise<Theme[]> {
   return names.length === 0 ? all : all.filter(({ name }) => names.includes(name));
 }
 
+/** Throws unless the names in a theme are right. */
+function checkNames({ name, floor, contenders, lacks = {}, cannot }: Theme): void {
+  for (const label of [floor, ...Object.keys(lacks)]) assert(label in contenders, `${name}: no contender ${label}`);
+  for (const label of Object.keys(cannot)) assert(!(label in contenders), `${name}: ${label} is a contender`);
+}
+
 /** Throws unless a contender calls each function once, has no more in flight than it may, and returns all results. */
 async function check(theme: Theme, side: Side): Promise<void> {
   const count = 200;
@@ -100,10 +106,11 @@ async function check(theme: Theme, side: Side): Promise<void> {
   assert(seen.peak <= (theme.limit ?? count), `${what} must keep to the limit`);
 }
 
-const ns = (side: Side, ms: number) => ms * 1e6 / side.n;
+const ns = (side: Side, ms: number) => ms * 1e6 / (side.n * effort.part);
 
 async function run(theme: Theme): Promise<Result[]> {
   const sides = Object.entries(theme.contenders).map(([label, run]): Side => ({ label, n: N, run }));
+  checkNames(theme);
   for (const side of sides) await check(theme, side);
   const times = await measure(sides, rounds, CLOCKS[clock], effort);
   const grown = flags.growth ? await growth(sides) : null;
@@ -151,7 +158,7 @@ function print(theme: Theme, results: readonly Result[]): void {
     );
     console.log(
       [
-        isOurs(name) ? "* " : "  ",
+        isOurs(name) ? "* " : theme.lacks?.[name] === undefined ? "  " : "- ",
         name.padEnd(width + 2),
         `${median.toFixed(0)} ns`.padStart(10),
         spread.padStart(15),
@@ -159,6 +166,11 @@ function print(theme: Theme, results: readonly Result[]): void {
         more === undefined ? "" : `   ${more.join("  ")}`,
       ].join("").trimEnd(),
     );
+  }
+  const reasons = Object.entries(theme.lacks ?? {});
+  for (const reason of new Set(reasons.map(([, why]) => why))) {
+    const names = reasons.filter(([, why]) => why === reason).map(([name]) => name);
+    console.log(`- ${names.join(", ")}: ${reason}`);
   }
   for (const [peer, why] of Object.entries(theme.cannot)) console.log(`  ${peer} ${why}`);
 }
@@ -177,8 +189,8 @@ const done: Results = { machine, clock, n: N, rounds, themes: [] };
 for (const theme of await themes()) {
   const results = await run(theme);
   print(theme, results);
-  const { name, title, floor, cannot } = theme;
-  (done.themes as object[]).push({ name, title, floor, cannot, results });
+  const { name, title, floor, lacks, cannot } = theme;
+  (done.themes as object[]).push({ name, title, floor, lacks, cannot, results });
 }
 if (flags.json !== undefined) await Deno.writeTextFile(flags.json, `${JSON.stringify(done, null, 1)}\n`);
 // Some contenders leave timers behind.

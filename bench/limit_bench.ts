@@ -1,8 +1,6 @@
 /**
  * Many functions, a hundred at a time.
  *
- * `weft` and Effect abort and join the rest when one fails; the others leave them running.
- *
  * @module
  */
 
@@ -31,6 +29,12 @@ export default theme({
     "p-queue": (load) => new PQueue({ concurrency }).addAll(load.map((work) => () => work())),
     "es-toolkit": (load) => toolkit.mapAsync([...load], (work) => work(), { concurrency }),
     "@std/async": (load) => Array.fromAsync(pooledMap(concurrency, load, (work) => work())),
+  },
+  lacks: {
+    "p-limit": "leaves the rest running when one fails",
+    "p-map": "leaves the rest running when one fails",
+    "p-queue": "leaves the rest running when one fails",
+    "es-toolkit": "leaves the rest running when one fails",
   },
   cannot: {
     Effection: "has no limit",

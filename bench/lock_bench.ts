@@ -49,6 +49,12 @@ export default theme({
       ));
     },
   },
+  lacks: {
+    "async-mutex": "has waiters that cannot be cancelled one by one",
+    "async-sema": "has waiters that cannot be cancelled one by one",
+    "es-toolkit": "has waiters that cannot be cancelled one by one",
+    "p-limit": "has waiters that cannot be cancelled one by one",
+  },
   cannot: {
     "p-map": "runs lists only",
     "@std/async": "has no lock",

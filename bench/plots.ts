@@ -20,6 +20,7 @@ const STYLE = `
   .grid { stroke: #d1d9e0; stroke-width: 1; }
   .floor { stroke: #59636e; stroke-width: 1.5; stroke-dasharray: 4 3; }
   .peer { fill: #818b98; stroke: #ffffff; }
+  .peer.less { fill: #ffffff; stroke: #818b98; stroke-width: 1.5; }
   .ours { fill: #0969da; stroke: #ffffff; }
   .bar { fill: #afb8c1; }
   .bar.ours, .bar.best { fill: #0969da; }
@@ -34,6 +35,7 @@ const STYLE = `
     .grid { stroke: #30363d; }
     .floor, .line.hand { stroke: #9198a1; }
     .peer { fill: #9198a1; stroke: #0d1117; }
+    .peer.less { fill: #0d1117; stroke: #9198a1; }
     .ours { fill: #4493f8; stroke: #0d1117; }
     .bar { fill: #484f58; }
     .bar.ours, .bar.best { fill: #4493f8; }
@@ -106,7 +108,7 @@ export function drawRatios({ themes, machine, n }: Results): string {
     line(x(value), top - 14, x(value), bottom - 18, value === 1 ? "floor" : "grid"),
     text(x(value), bottom, `${short(value)} ×`, "faint", "middle"),
   ]);
-  themes.forEach(({ name, results }, row) => {
+  themes.forEach(({ name, results, lacks }, row) => {
     const y = top + row * step;
     parts.push(text(20, y + 4, name));
     parts.push(line(left, y, right, y, "grid"));
@@ -114,7 +116,7 @@ export function drawRatios({ themes, machine, n }: Results): string {
     // Names stand above and below the line in turn, and give way to the right.
     const ends = [-Infinity, -Infinity];
     shown.forEach(({ name, ratio }, index) => {
-      const style = isOurs(name) ? "ours" : "peer";
+      const style = isOurs(name) ? "ours" : lacks?.[name] === undefined ? "peer" : "peer less";
       parts.push(`<circle cx="${round(x(ratio))}" cy="${y}" r="${isOurs(name) ? 6 : 5}" class="${style}"/>`);
       const side = index % 2;
       const width = name.length * 6.2;
@@ -128,8 +130,8 @@ export function drawRatios({ themes, machine, n }: Results): string {
     "How many times as long as the same work written by hand",
     `Processor time of one of ${
       n.toLocaleString("en")
-    } operations at once, medians. Left is better. Deno ${machine.deno}, ` +
-      `${machine.cores} shared cores.`,
+    } operations at once, medians. Left is better. Hollow: does less, such as ` +
+      `leaving the rest running. Deno ${machine.deno}.`,
     parts,
   );
 }

@@ -26,6 +26,10 @@ export default theme({
     "es-toolkit": (load) => Promise.all(load.map((work) => toolkit.retry(() => work(), { retries: ATTEMPTS }))),
     "@std/async": (load) => Promise.all(load.map((work) => stdRetry(() => work(), { maxAttempts: ATTEMPTS }))),
   },
+  lacks: {
+    "es-toolkit": "does not cancel and join what an attempt has left running",
+    "@std/async": "does not cancel and join what an attempt has left running",
+  },
   cannot: {
     Effection: "has no retry",
     "p-map": "has no retry",

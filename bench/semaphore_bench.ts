@@ -1,8 +1,6 @@
 /**
  * Many callers that wait for ten permits.
  *
- * Only those of `weft` and Effect can be cancelled while they wait: the others stay in line.
- *
  * @module
  */
 
@@ -63,6 +61,12 @@ export default theme({
         { concurrency: "unbounded" },
       ));
     },
+  },
+  lacks: {
+    "async-mutex": "has waiters that cannot be cancelled one by one",
+    "async-sema": "has waiters that cannot be cancelled one by one",
+    "es-toolkit": "has waiters that cannot be cancelled one by one",
+    "p-limit": "has waiters that cannot be cancelled one by one",
   },
   cannot: {
     "p-map": "runs lists only",

@@ -2,7 +2,7 @@
  * Many functions at once, joined.
  *
  * `weft TaskGroup`, Effect and Effection give each a scope of its own, and abort and join the rest when one fails;
- * `weft gather` aborts and joins them too, in one scope. The others leave the rest running.
+ * `weft gather` aborts and joins them too, in one scope.
  *
  * @module
  */
@@ -35,6 +35,11 @@ export default theme({
     "p-map": (load) => pMap(load, (work) => work()),
     "p-queue": (load) => new PQueue().addAll(load.map((work) => () => work())),
     "es-toolkit": (load) => toolkit.mapAsync([...load], (work) => work()),
+  },
+  lacks: {
+    "p-map": "leaves the rest running when one fails",
+    "p-queue": "leaves the rest running when one fails",
+    "es-toolkit": "leaves the rest running when one fails",
   },
   cannot: {
     "p-limit": "has no unlimited form",

@@ -21,6 +21,8 @@ export interface Theme {
   readonly floor: string;
   /** All contenders, the floor among them. The names of ours begin with `weft`. */
   readonly contenders: Readonly<Record<string, Run>>;
+  /** Which contenders do less than the others, and what they leave out. */
+  readonly lacks?: Readonly<Record<string, string>>;
   /** Which peers cannot do it, and why. */
   readonly cannot: Readonly<Record<string, string>>;
   /** The number of functions that may run at once. */

@@ -1,8 +1,6 @@
 /**
  * Many functions at once, each with a deadline that does not pass.
  *
- * `weft` and Effect cancel the function when it does, and wait for its end. The others only stop waiting.
- *
  * @module
  */
 
@@ -27,6 +25,10 @@ export default theme({
       ),
     "es-toolkit": (load) => Promise.all(load.map((work) => toolkit.withTimeout(() => work(), MS))),
     "@std/async": (load) => Promise.all(load.map((work) => deadline(work(), MS))),
+  },
+  lacks: {
+    "es-toolkit": "leaves the function running when the deadline has passed",
+    "@std/async": "leaves the function running when the deadline has passed",
   },
   cannot: {
     Effection: "has no deadline of its own",

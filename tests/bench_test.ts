@@ -72,3 +72,8 @@ Deno.test("bench/serve.ts compares serve with bare Deno.serve", async () => {
   const output = await run("-A", path("bench/serve.ts"), "--quick");
   assertMatch(output, /^Deno\.serve \d+\/s, serve \d+\/s, ratio \d\.\d+$/m);
 });
+
+Deno.test("deno task async-context measures contexts that keep their values", async () => {
+  const output = await run("-A", path("bench/async_context.ts"), "--quick");
+  assertMatch(output, /^ {2}AsyncLocalStorage\.run +\d+ ns +\d+\.\d ×$/m);
+});
