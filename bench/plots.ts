@@ -119,8 +119,8 @@ export function drawRatios({ themes, machine, n }: Results): string {
       const style = isOurs(name) ? "ours" : lacks?.[name] === undefined ? "peer" : "peer less";
       parts.push(`<circle cx="${round(x(ratio))}" cy="${y}" r="${isOurs(name) ? 6 : 5}" class="${style}"/>`);
       const side = index % 2;
-      const width = name.length * 6.2;
-      const start = Math.max(x(ratio) - width / 2, ends[side]! + 6);
+      const width = name.length * (isOurs(name) ? 7.4 : 6.5);
+      const start = Math.max(x(ratio) - width / 2, ends[side]! + 8);
       ends[side] = start + width;
       parts.push(text(start, side === 0 ? y - 9 : y + 18, name, isOurs(name) ? "faint ours" : "faint"));
     });
@@ -159,6 +159,7 @@ export function drawGrowth({ themes }: Results): string {
       )
     );
     const drawn = results.toSorted((a, b) => Number(isOurs(a.name)) - Number(isOurs(b.name)));
+    const taken: number[] = [];
     for (const { name, growth = [] } of drawn) {
       if (isByHand(name) && name !== floor) continue;
       const points = growth.flatMap(({ ns }, i) => ns === null ? [] : [`${round(x(i))},${round(y(ns))}`]);
@@ -166,7 +167,12 @@ export function drawGrowth({ themes }: Results): string {
       parts.push(`<polyline points="${points.join(" ")}" class="${style}"><title>${escape(name)}</title></polyline>`);
       const last = growth.findIndex(({ ns }) => ns === null);
       // Where a line ends early, say whose it is.
-      if (last > 0) parts.push(text(x(last - 1) + 5, y(growth[last - 1]!.ns!) + 4, name, "faint"));
+      if (last < 1) continue;
+      // Names that would cover each other move up.
+      let height = y(growth[last - 1]!.ns!) + 4;
+      while (taken.some((other) => Math.abs(other - height) < 12)) height -= 2;
+      taken.push(height);
+      parts.push(text(x(last - 1) + 5, height, name === floor ? "by hand" : name, "faint"));
     }
   });
   const rows = Math.ceil(grown.length / columns);
@@ -215,7 +221,7 @@ export function drawOverload(results: Record<string, Overload>): string {
   for (const [name, { answered, refused, ...percentiles }] of Object.entries(results)) {
     const ours = name.startsWith("serve");
     parts.push(text(20, y, name, ours ? "ours" : ""));
-    parts.push(text(left, y, `${answered} answered and ${refused} refused in a second`, "faint"));
+    parts.push(text(left + 20, y, `${answered} answered and ${refused} refused in a second`, "faint"));
     y += 12;
     for (const [percentile, ms] of Object.entries(percentiles)) {
       const label = { p50: "half within", p90: "nine in ten within", p99: "99 in 100 within" }[percentile]!;
